@@ -1,0 +1,21 @@
+"""Sphinx settings: MyST pages, Furo theme, the API from its docstrings."""
+
+import mooring
+
+project = "mooring"
+author = "The mooring maintainers"
+copyright = "2026, The mooring maintainers"
+version = release = mooring.__version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+exclude_patterns = ["_build"]
+
+autodoc_member_order = "bysource"
+# Signatures show the types; a second list of them under each method tells nothing.
+autodoc_typehints = "none"
+napoleon_numpy_docstring = False
+
+html_theme = "furo"
+html_title = f"mooring {release}"

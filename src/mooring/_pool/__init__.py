@@ -1,0 +1,1 @@
+"""The pool core: who gets which connection, decided without I/O, clock or lock."""

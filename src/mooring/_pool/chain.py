@@ -1,0 +1,94 @@
+"""A doubly linked list with removal from the middle in constant time.
+
+A dict is no queue (deleting from its front leaves tombstones that the next look
+at the front walks over), and ``deque`` cannot give up an element in the middle.
+Links live as long as their owner, so moving between chains allocates nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Link(Generic[T]):
+    """One owner's seat, in at most one chain at a time."""
+
+    __slots__ = ("chain", "next", "owner", "prev")
+
+    def __init__(self, owner: T) -> None:
+        self.owner = owner
+        self.chain: Chain[T] | None = None
+        self.prev: Link[T] = self
+        self.next: Link[T] = self
+
+    def unlink(self) -> None:
+        """Leave the chain, if in one."""
+        chain = self.chain
+        if chain is not None:
+            self.prev.next = self.next
+            self.next.prev = self.prev
+            self.chain = None
+            chain.length -= 1
+
+
+class Chain(Generic[T]):
+    """Owners in order, oldest first unless its user says otherwise."""
+
+    __slots__ = ("_end", "length")
+
+    def __init__(self) -> None:
+        # The sentinel has no owner; it is never handed out.
+        self._end: Link[T] = Link(None)  # type: ignore[arg-type]
+        self.length = 0
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __bool__(self) -> bool:
+        return self.length > 0
+
+    def __iter__(self) -> Iterator[T]:
+        link = self._end.next
+        while link is not self._end:
+            following = link.next
+            yield link.owner
+            link = following
+
+    @property
+    def first(self) -> T | None:
+        return self._end.next.owner
+
+    @property
+    def last(self) -> T | None:
+        return self._end.prev.owner
+
+    def append(self, link: Link[T]) -> None:
+        """Put *link* at the end."""
+        self._insert_before(self._end, link)
+
+    def insert_sorted(self, link: Link[T], key: int, keys: str) -> None:
+        """Put *link* where ascending *keys* of the owners ask for it.
+
+        Walks from the front: what comes back into a queue is older than nearly
+        all that waits there.
+        """
+        end = self._end
+        spot = end
+        if end.prev is not end and getattr(end.prev.owner, keys) > key:
+            spot = end.next
+            while getattr(spot.owner, keys) < key:
+                spot = spot.next
+        self._insert_before(spot, link)
+
+    def _insert_before(self, spot: Link[T], link: Link[T]) -> None:
+        assert link.chain is None, "a link sits in one chain at a time"
+        before = spot.prev
+        link.prev = before
+        link.next = spot
+        before.next = link
+        spot.prev = link
+        link.chain = self
+        self.length += 1

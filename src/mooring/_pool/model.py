@@ -1,0 +1,255 @@
+"""The things a pool keeps account of: connections, tickets, hosts, limits."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from .chain import Chain, Link
+
+
+class ConnectionState(enum.Enum):
+    """Where a connection stands. All but CLOSED count towards the limits.
+
+    There is no CLOSING: the pool closes by aborting, which takes no time, so the
+    slot is free as soon as the effect stands in the list (docs/adr/0002).
+    """
+
+    DIALING = "dialing"
+    IDLE = "idle"
+    BUSY = "busy"
+    PARKED = "parked"
+    """Open, without a lease, yet not leasable: its peer allows no stream now."""
+    DRAINING = "draining"
+    """Has leases and takes no new ones."""
+    DETACHED = "detached"
+    """Upgraded: the socket belongs to the caller."""
+    CLOSED = "closed"
+
+
+class TicketState(enum.Enum):
+    """Where one attempt to get a connection stands."""
+
+    QUEUED = "queued"
+    ASSIGNED = "assigned"
+    """Holds a lease; nothing of the request touched the wire yet."""
+    ACTIVE = "active"
+    DONE = "done"
+    FAILED = "failed"
+    TIMED_OUT = "timed out"
+    CANCELLED = "cancelled"
+
+
+class Protocol(enum.Enum):
+    """What a host is known to speak; UNKNOWN until TLS has told us once."""
+
+    UNKNOWN = "unknown"
+    HTTP1 = "HTTP/1.1"
+    HTTP2 = "HTTP/2"
+
+
+class Reason(enum.Enum):
+    """Why a connection was closed."""
+
+    EXPIRED = "expired"
+    EVICTED = "evicted for another origin"
+    SURPLUS = "over the keep-alive limit"
+    DEAD = "closed by the server while idle"
+    BROKEN = "failed in use"
+    UNUSABLE = "not reusable after the response"
+    ABANDONED = "response not read to its end"
+    CANCELLED = "request cancelled"
+    DRAINED = "drained"
+    POOL_CLOSED = "pool closed"
+    CALLED_OFF = "opened after its dial was called off"
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """What the pool keeps to. Seconds; ``math.inf`` means no limit."""
+
+    max_connections: float = math.inf
+    max_keepalive: float = math.inf
+    keepalive_expiry: float = math.inf
+    max_per_host: float = math.inf
+    max_shared_per_host: int = 2
+    """Connections that multiplex, to one host. A second one is opened only when
+    every stream of the first is taken (RFC 9113 section 9.1 prefers one)."""
+    bypass_budget: int = 4
+    """How often a waiter may be overtaken by younger ones of other hosts that
+    reuse their own connection, before one is closed for it."""
+
+
+class Ticket:
+    """One request's place in the pool, from asking to giving back.
+
+    ``deadline`` is absolute and counts only while the ticket is QUEUED: the end
+    of its pool timeout, or of its connect timeout while a dial is made for it.
+    """
+
+    __slots__ = (
+        "asked_at",
+        "attempts",
+        "bypassed",
+        "connect_timeout",
+        "connection",
+        "deadline",
+        "dial",
+        "failure",
+        "generation",
+        "host",
+        "key",
+        "multiplex",
+        "patience",
+        "place",
+        "reused",
+        "seq",
+        "state",
+        "timed_out_dialling",
+        "waiter",
+    )
+
+    def __init__(
+        self,
+        key: Hashable,
+        *,
+        pool_timeout: float = math.inf,
+        connect_timeout: float = math.inf,
+        multiplex: bool = False,
+        waiter: Any = None,
+    ) -> None:
+        self.key = key
+        self.multiplex = multiplex
+        """Whether HTTP/2 may come out of the dial."""
+        self.patience = pool_timeout
+        """Seconds of waiting in the queue that are left."""
+        self.connect_timeout = connect_timeout
+        self.waiter = waiter
+        """The shell's own, like ``driver`` and ``task`` below: never looked into."""
+        self.state = TicketState.QUEUED
+        self.deadline = math.inf
+        self.seq = 0
+        self.generation = 0
+        self.attempts = 0
+        self.bypassed = 0
+        self.asked_at = 0.0
+        self.reused = False
+        self.timed_out_dialling = False
+        self.host: Host | None = None
+        self.connection: Connection | None = None
+        self.dial: Connection | None = None
+        """The dial this ticket is covered by while it waits."""
+        self.failure: object = None
+        self.place: Link[Ticket] = Link(self)
+
+    def __repr__(self) -> str:
+        return f"<Ticket {self.seq} {self.state.value} {self.key}>"
+
+
+class Connection:
+    """One connection as the pool sees it; ``driver`` is the shell's own."""
+
+    __slots__ = (
+        "age",
+        "cap",
+        "connect_timeout",
+        "cover",
+        "driver",
+        "host",
+        "idle_since",
+        "number",
+        "protocol",
+        "served",
+        "since",
+        "sponsor",
+        "spot",
+        "state",
+        "task",
+        "tickets",
+        "zombies",
+    )
+
+    def __init__(self, number: int, host: Host, now: float) -> None:
+        self.number = number
+        self.host = host
+        self.state = ConnectionState.DIALING
+        self.protocol = Protocol.UNKNOWN
+        self.since = now
+        """When the dial began."""
+        self.idle_since = now
+        self.connect_timeout = math.inf
+        """Seconds its dial may take: what the ticket it began for allows."""
+        self.served = 0
+        self.cap = 1
+        """Requests it can carry at once: 1 for HTTP/1.1, streams for HTTP/2."""
+        self.zombies = 0
+        """Streams we gave up and the peer has not confirmed; they take room."""
+        self.tickets: set[Ticket] = set()
+        self.cover = 0
+        """How many tickets wait for it while it is dialled."""
+        self.sponsor: Ticket | None = None
+        """Whose dial this is. It takes the failure; the result may go elsewhere."""
+        self.spot: Link[Connection] = Link(self)
+        """In its host's chain for its state."""
+        self.age: Link[Connection] = Link(self)
+        """In the pool-wide chain: idle order, or dials nobody waits for."""
+        self.driver: Any = None
+        self.task: Any = None
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.number} {self.state.value} {self.host.key}>"
+
+    @property
+    def room(self) -> int:
+        """How many more requests it can take now. Negative after a lowered cap."""
+        return self.cap - self.zombies - len(self.tickets)
+
+
+class Host:
+    """All that the pool knows of one key (origin, route and identity)."""
+
+    __slots__ = (
+        "count",
+        "covered",
+        "dialing",
+        "enlisted_seq",
+        "hint",
+        "idle",
+        "key",
+        "number",
+        "offer",
+        "parked",
+        "shared",
+        "spare",
+        "waiting",
+    )
+
+    def __init__(self, key: Hashable, number: int, hint: Protocol) -> None:
+        self.key = key
+        self.number = number
+        self.hint = hint
+        self.count = 0
+        """Connections of this key that count towards the limits."""
+        self.shared = 0
+        """Open multiplexing connections that are not draining."""
+        self.idle: Chain[Connection] = Chain()
+        """Newest last: reuse takes the newest, so the rest can expire."""
+        self.offer: Chain[Connection] = Chain()
+        """In use, with room for more streams."""
+        self.parked: Chain[Connection] = Chain()
+        self.dialing: Chain[Connection] = Chain()
+        """Dials that a covered ticket waits for."""
+        self.spare: Chain[Connection] = Chain()
+        """Dials that nobody waits for any more."""
+        self.covered: Chain[Ticket] = Chain()
+        self.waiting: Chain[Ticket] = Chain()
+        """Tickets without a dial of their own, oldest first."""
+        self.enlisted_seq = 0
+        """Sequence under which it stands in the pool's list of blocked hosts."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.count or self.waiting or self.covered)

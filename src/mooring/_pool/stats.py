@@ -1,0 +1,33 @@
+"""A frozen account of the pool at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """Gauges of now and totals since the start. Times in seconds."""
+
+    connections: int
+    """All that count towards ``max_connections``: dialing to detached."""
+    dialing: int
+    idle: int
+    busy: int
+    """With at least one request on them, draining ones included."""
+    queued: int
+    leases: int
+    most_connections: int
+    longest_wait: float
+    dials: int
+    dials_ok: int
+    dials_failed: int
+    dials_aborted: int
+    leases_new: int
+    leases_reused: int
+    retries: int
+    timeouts: int
+    cancelled: int
+    closed: Mapping[str, int]
+    """Connections closed, by reason."""

@@ -1,0 +1,1 @@
+"""Sans-IO protocol machines: bytes in, facts out, nothing here touches a socket."""

@@ -1,0 +1,445 @@
+"""One HTTP/1.1 client connection, exchange after exchange: bytes in, facts out.
+
+1. What to send comes back from methods; what was received is plain attributes.
+2. A fault of the peer ends the connection; a fault of the caller changes nothing.
+3. Bytes nobody asked for are never parsed: they make the connection unusable.
+4. Only exact framing without any leniency leaves a connection reusable.
+5. The same bytes give the same facts however they are cut into pieces.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from mooring._errors import LocalProtocolError, RemoteProtocolError
+
+from .http1_block import LineBlock
+from .http1_chunked import ChunkedBody
+from .http1_grammar import BLANK_LINE, CRLF, MalformedError, escaped
+from .http1_head import (
+    OPENING_BYTES,
+    FieldReader,
+    Fields,
+    Framing,
+    NotHTTPError,
+    StatusLine,
+    check_opening,
+    framing_of,
+    greeting_error,
+    may_be_http,
+    read_status_line,
+)
+from .http1_limits import DEFAULT_HTTP1_LIMITS, HTTP1Limits
+from .http1_write import LAST_CHUNK, encode_chunk, encode_head
+
+
+class _Phase(Enum):
+    IDLE = "no response is due"
+    HEAD = "in the response head, or before it"
+    BY_LENGTH = "in a body of known length"
+    CHUNKED = "in a chunked body"
+    UNTIL_EOF = "in a body that ends with the connection"
+    SWITCHED = "another protocol has taken over"
+    DEAD = "the peer broke the rules"
+
+
+# Module globals, because looking a member up on an Enum class is slow.
+_IDLE = _Phase.IDLE
+_HEAD = _Phase.HEAD
+_BY_LENGTH = _Phase.BY_LENGTH
+_CHUNKED = _Phase.CHUNKED
+_UNTIL_EOF = _Phase.UNTIL_EOF
+_SWITCHED = _Phase.SWITCHED
+_DEAD = _Phase.DEAD
+
+
+class HTTP1Connection:
+    r"""The client side of one HTTP/1.1 connection, without the connection.
+
+    For each exchange call ``start``, then ``body`` and ``end_body`` if a body was
+    promised, and hand what arrives to ``receive`` (at the end of the stream, to
+    ``receive_eof``), in any order the network likes. Look at the attributes after
+    each call.
+
+    >>> connection = HTTP1Connection("example.org:80")
+    >>> connection.start("GET", b"/", [(b"Host", b"example.org")])
+    b'GET / HTTP/1.1\\r\\nHost: example.org\r\n\r\n'
+    >>> connection.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    >>> connection.status, connection.take_body(), connection.reusable
+    (200, [b'ok'], True)
+    """
+
+    __slots__ = (
+        "_block",
+        "_chunked",
+        "_closes",
+        "_fault",
+        "_keep",
+        "_left",
+        "_limits",
+        "_method",
+        "_peer",
+        "_phase",
+        "_quick_bytes",
+        "_reader",
+        "_room",
+        "_unsent",
+        "_wants_upgrade",
+        "begun",
+        "chunks",
+        "complete",
+        "content_length",
+        "desync",
+        "head_complete",
+        "headers",
+        "http_version",
+        "interim",
+        "reason",
+        "request_sent",
+        "status",
+        "trailers",
+        "trailing",
+        "upgraded",
+    )
+
+    def __init__(self, peer: str, limits: HTTP1Limits = DEFAULT_HTTP1_LIMITS) -> None:
+        """Begin a connection to *peer*, a label such as ``example.org:443``."""
+        self._peer = peer
+        self._limits = limits
+        # Heads up to this size need no check of single lines.
+        self._quick_bytes = min(limits.line_bytes, limits.head_bytes) - len(BLANK_LINE)
+        self._reader = FieldReader()
+        self._fault = ""
+        self._keep = True
+        self._unsent: int | None = 0
+        self.request_sent = False
+        """The request, body included, has been handed out for sending."""
+        self.desync = False
+        """The peer sent bytes nobody asked for."""
+        self.upgraded = False
+        """Another protocol has taken over: a 101 we asked for, or a tunnel."""
+        self.trailing = b""
+        """Bytes received that belong to that other protocol."""
+        self._reset()
+        self._phase = _IDLE
+
+    def _reset(self) -> None:
+        """Forget the last exchange."""
+        self._phase = _HEAD
+        self._block: LineBlock | None = None
+        self._chunked: ChunkedBody | None = None
+        self._left = 0
+        self._room = self._limits.head_bytes
+        self.begun = False
+        """Some byte of the response has come."""
+        self.head_complete = False
+        self.complete = False
+        self.status = 0
+        self.reason = b""
+        self.http_version = b""
+        self.headers: Fields = []
+        self.trailers: Fields = []
+        """Fields after a chunked body; never merged into ``headers``."""
+        self.interim: list[tuple[int, Fields]] = []
+        """Status and fields of each 1xx response, in order."""
+        self.chunks: list[bytes] = []
+        """Body pieces not taken yet; see ``take_body``."""
+        self.content_length: int | None = None
+        """Length of the body if the head tells it (0 where there is none)."""
+
+    @property
+    def reusable(self) -> bool:
+        """Another exchange may follow on this connection."""
+        return self.complete and self.request_sent and self._keep
+
+    @property
+    def remaining(self) -> int | None:
+        """Body bytes still to come; None while that is not known."""
+        if self.complete:
+            return 0
+        return self._left if self._phase is _BY_LENGTH else None
+
+    def start(
+        self, method: str | bytes, target: bytes, headers: list[tuple[bytes, bytes]]
+    ) -> bytes:
+        """Begin an exchange and return the request head to send.
+
+        The headers choose how the body is framed: ``Content-Length``,
+        ``Transfer-Encoding: chunked``, or neither and no body. Raises
+        ``LocalProtocolError``, with nothing changed, when the last exchange is not
+        over, the connection cannot be used again, or anything given is not fit to
+        be sent (RFC 9110 section 5, RFC 9112 section 3).
+        """
+        if self._phase is not _IDLE or self._unsent != 0:
+            raise LocalProtocolError(
+                f"the exchange before this one is not over ({self._peer})"
+            )
+        if not self._keep:
+            raise LocalProtocolError(
+                f"the connection cannot be used again ({self._peer})"
+            )
+        if isinstance(method, str):
+            method = _ascii(method)
+        data, unsent, closes, asks_upgrade = encode_head(method, target, headers)
+        self._reset()
+        self._method = method
+        self._unsent = unsent
+        self._closes = closes
+        self._wants_upgrade = asks_upgrade
+        self.request_sent = unsent == 0
+        return data
+
+    def body(self, chunk: bytes) -> bytes:
+        """Return the bytes that carry *chunk*, a piece of the request body.
+
+        Raises ``LocalProtocolError`` for more than Content-Length promised.
+        """
+        if self._unsent is None or not chunk:
+            return encode_chunk(chunk)
+        if len(chunk) > self._unsent:
+            raise LocalProtocolError(
+                f"request body is longer than announced: {len(chunk)} bytes given,"
+                f" {self._unsent} left"
+            )
+        self._unsent -= len(chunk)
+        self.request_sent = self._unsent == 0
+        return chunk
+
+    def end_body(self) -> bytes:
+        """Return the bytes that end the request body.
+
+        Raises ``LocalProtocolError`` for less than Content-Length promised.
+        """
+        if self._unsent is None:
+            self._unsent = 0
+            self.request_sent = True
+            return LAST_CHUNK
+        if self._unsent:
+            raise LocalProtocolError(
+                f"request body ended {self._unsent} bytes short of its Content-Length"
+            )
+        return b""
+
+    def take_body(self) -> list[bytes]:
+        """Hand over the body pieces that have come since the last call."""
+        chunks = self.chunks
+        self.chunks = []
+        return chunks
+
+    def receive(self, data: bytes) -> None:
+        """Take in *data* from the peer; the attributes tell what it meant.
+
+        Bytes when no response is due (before ``start``, after the end) raise
+        nothing: they set ``desync``, and ``reusable`` is False from then on.
+
+        Raises ``RemoteProtocolError`` for what breaks HTTP or a limit. The body that
+        came before the fault can still be taken.
+        """
+        try:
+            while data:
+                data = self._step(data)
+        except MalformedError as fault:
+            raise self._die(self._describe(fault)) from fault
+
+    def receive_eof(self) -> None:
+        """Take note that the peer will send no more.
+
+        Completes a body that ends with the connection, and is no fault while no
+        response is due. Raises ``RemoteProtocolError`` for a response cut short.
+        """
+        self._keep = False
+        phase = self._phase
+        if phase is _UNTIL_EOF:
+            self._finish()
+        elif phase is not _IDLE and phase is not _SWITCHED:
+            raise self._die(self._fault or self._cut_short())
+
+    def _step(self, data: bytes) -> bytes:
+        """Take in what belongs to the present phase; return the rest of *data*."""
+        phase = self._phase
+        if phase is _HEAD:
+            return self._read_head(data)
+        if phase is _BY_LENGTH:
+            return self._read_by_length(data)
+        if self._chunked is not None and phase is _CHUNKED:
+            return self._read_chunked(self._chunked, data)
+        if phase is _UNTIL_EOF:
+            self.chunks.append(data)
+        elif phase is _SWITCHED:
+            self.trailing += data
+        elif phase is _IDLE:
+            self.desync = True
+            self._keep = False
+        else:
+            raise self._die(self._fault)
+        return b""
+
+    def _read_head(self, data: bytes) -> bytes:
+        self.begun = True
+        end = data.find(BLANK_LINE) if self._block is None else -1
+        if 0 <= end <= self._quick_bytes:  # a whole head at once: nearly always
+            end += len(BLANK_LINE)
+            self._take_head(data[:end])
+            return data[end:]
+        done = self._gather_head(data)
+        if done is None:
+            return b""
+        head, rest = done
+        self._take_head(head)
+        return rest
+
+    def _gather_head(self, data: bytes) -> tuple[bytes, bytes] | None:
+        block = self._block
+        if block is None:
+            block = self._block = LineBlock(
+                "the response head",
+                max_bytes=self._room,
+                max_line_bytes=self._limits.line_bytes,
+            )
+        check_opening(block.opening(data, size=OPENING_BYTES))
+        return block.push(data)
+
+    def _take_head(self, head: bytes) -> None:
+        end = head.find(CRLF)
+        status_line = read_status_line(head[:end])
+        fields, is_lenient = self._reader.read(head[end + len(CRLF) :])
+        if len(fields) > self._limits.head_fields:
+            raise MalformedError(
+                f"the response head is over {self._limits.head_fields} fields"
+            )
+        framing = framing_of(fields)
+        if status_line[1] < 200:
+            self._take_interim(status_line, fields, len(head))
+        else:
+            self._take_final(status_line, fields, framing, is_lenient)
+
+    def _take_interim(self, line: StatusLine, fields: Fields, size: int) -> None:
+        if line.status == 101:
+            if not self._wants_upgrade:
+                raise MalformedError("101 Switching Protocols without being asked")
+            self._set_head(line, fields)
+            self._switch()
+            return
+        if len(self.interim) >= self._limits.interim_responses:
+            raise MalformedError(
+                f"over {self._limits.interim_responses} interim responses"
+            )
+        self.interim.append((line.status, fields))
+        # Interim heads share the cap with the final one, or they could go on for ever.
+        self._room -= size
+        self._block = LineBlock(
+            "the response head",
+            max_bytes=self._room,
+            max_line_bytes=self._limits.line_bytes,
+        )
+
+    def _take_final(
+        self, line: StatusLine, fields: Fields, framing: Framing, is_lenient: bool
+    ) -> None:
+        # RFC 9112 section 6.3, in its order.
+        status = line.status
+        has_body = self._method != b"HEAD" and status != 204 and status != 304
+        is_tunnel = self._method == b"CONNECT" and status < 300
+        if has_body and framing.bad_coding is not None and not is_tunnel:
+            raise MalformedError(
+                f"unsupported Transfer-Encoding {escaped(framing.bad_coding)}"
+            )
+        self._set_head(line, fields)
+        is_modern = line.version == b"HTTP/1.1"
+        self._keep = (
+            not (self._closes or framing.closes or framing.is_ambiguous or is_lenient)
+            # RFC 9112 section 9.3; chunked is not HTTP/1.0, who knows what it meant.
+            and (is_modern or (framing.keeps_alive and not framing.is_chunked))
+        )
+        if is_tunnel:
+            self._switch()
+        elif not has_body:
+            self.content_length = 0
+            self._finish()
+        elif framing.is_chunked:
+            self._phase = _CHUNKED
+            self._chunked = ChunkedBody(self._limits)
+        elif framing.length is None:
+            self._phase = _UNTIL_EOF
+            self._keep = False
+        else:
+            self.content_length = self._left = framing.length
+            self._phase = _BY_LENGTH
+            if not framing.length:
+                self._finish()
+
+    def _set_head(self, line: StatusLine, fields: Fields) -> None:
+        self.http_version, self.status, self.reason = line
+        self.headers = fields
+        self.head_complete = True
+        self._block = None
+
+    def _switch(self) -> None:
+        self._phase = _SWITCHED
+        self._keep = False
+        self.upgraded = self.complete = True
+
+    def _finish(self) -> None:
+        self._phase = _IDLE
+        self.complete = True
+
+    def _read_by_length(self, data: bytes) -> bytes:
+        left = self._left
+        if len(data) < left:
+            self.chunks.append(data)
+            self._left = left - len(data)
+            return b""
+        self.chunks.append(data[:left])
+        self._finish()
+        return data[left:]
+
+    def _read_chunked(self, body: ChunkedBody, data: bytes) -> bytes:
+        pieces: list[bytes] = []
+        try:
+            rest = body.push(data, pieces)
+        finally:
+            # Joined, so that a body in tiny chunks does not become a million objects.
+            if pieces:
+                self.chunks.append(b"".join(pieces))
+        if rest is None:
+            return b""
+        self.trailers = body.trailers
+        self._finish()
+        return rest
+
+    def _die(self, fault: str) -> RemoteProtocolError:
+        self._phase = _DEAD
+        self._keep = False
+        self._fault = fault
+        return RemoteProtocolError(fault)
+
+    def _describe(self, fault: MalformedError) -> str:
+        if isinstance(fault, NotHTTPError):
+            return str(fault)
+        return f"invalid response from {self._peer}: {fault}"
+
+    def _cut_short(self) -> str:
+        """Say what a connection that ended now has cut off."""
+        if self._chunked is not None:
+            received = self._chunked.received
+            cut = f"closed after {received} body bytes, before the last chunk"
+        elif self.content_length is not None:
+            received = self.content_length - self._left
+            cut = f"closed after {received} of {self.content_length} body bytes"
+        elif self._block is not None and self._block.size:
+            opening = self._block.opening(b"", size=OPENING_BYTES)
+            if not may_be_http(opening):
+                return str(greeting_error(opening))
+            cut = f"closed after {self._block.size} bytes of the response head"
+        elif self.interim:
+            cut = f"closed after {len(self.interim)} interim responses"
+        else:
+            cut = "closed the connection without sending a response"
+        return f"server {cut} ({self._peer})"
+
+
+def _ascii(method: str) -> bytes:
+    try:
+        return method.encode("ascii")
+    except UnicodeEncodeError:
+        raise LocalProtocolError(f"illegal method {method[:100]!a}") from None

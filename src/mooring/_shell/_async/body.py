@@ -1,0 +1,75 @@
+"""The body of a response that is still on its way, and the lease it holds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from mooring._body.streams import AsyncByteStream
+from mooring._pool.model import Reason, Ticket
+from mooring._shell._async.http1 import AsyncHTTP1Driver
+from mooring._shell._async.pool import AsyncPool
+
+DRAIN_BYTES = 64 * 1024
+DRAIN_SECONDS = 0.05
+
+
+class AsyncHTTP1Body(AsyncByteStream):
+    """Yields the body as it arrives; gives the connection back exactly once.
+
+    The lease ends as soon as the last byte is in, before it is yielded, or when
+    the stream is closed, fails or is cancelled; never later than that.
+    """
+
+    def __init__(
+        self,
+        pool: AsyncPool,
+        ticket: Ticket,
+        connection: AsyncHTTP1Driver,
+        read_timeout: float | None,
+    ) -> None:
+        self._pool = pool
+        self._ticket = ticket
+        self._generation = ticket.generation
+        self._connection = connection
+        self._read_timeout = read_timeout
+        self._over = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        protocol = self._connection.protocol
+        try:
+            while not self._over:
+                pieces = protocol.take_body()
+                if protocol.complete:
+                    self._end(None if protocol.reusable else Reason.UNUSABLE)
+                for piece in pieces:
+                    yield piece
+                if not self._over:
+                    await self._connection.receive(self._read_timeout)
+        except GeneratorExit:
+            # Maybe in a finalizer, with the pool's lock held by this very thread.
+            if not self._over:
+                self._over = True
+                self._pool.release_soon(self._ticket, self._generation)
+            raise
+        except Exception:
+            self._end(Reason.BROKEN)
+            raise
+        except BaseException:
+            self._end(Reason.CANCELLED)
+            raise
+
+    async def aclose(self) -> None:
+        """Give the connection back: clean if little is left to read, else closed."""
+        if self._over:
+            return
+        clean = False
+        try:
+            clean = await self._connection.drain(DRAIN_BYTES, DRAIN_SECONDS)
+        finally:
+            reusable = clean and self._connection.protocol.reusable
+            self._end(None if reusable else Reason.ABANDONED)
+
+    def _end(self, reason: Reason | None) -> None:
+        if not self._over:
+            self._over = True
+            self._pool.release(self._ticket, self._generation, self._connection, reason)

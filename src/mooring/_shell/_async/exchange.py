@@ -1,0 +1,118 @@
+"""One request, from asking for a connection to the head of its response."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from mooring._body.streams import AsyncByteStream, ByteStream, can_replay
+from mooring._errors import NetworkError, RemoteProtocolError
+from mooring._messages.request import Request
+from mooring._messages.response import Response
+from mooring._pool.model import Reason, Ticket
+from mooring._pool.retry import Facts
+from mooring._shell._async.body import AsyncHTTP1Body
+from mooring._shell._async.http1 import AsyncHTTP1Driver
+from mooring._shell._async.pool import AsyncPool
+from mooring._shell.failures import with_note
+
+# RFC 9110 section 9.2.2, and QUERY, which its definition makes safe.
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY"})
+NO_TIMEOUTS: Mapping[str, float | None] = {}
+
+
+async def carry_out(pool: AsyncPool, request: Request) -> Response:
+    """Send *request* on a connection of *pool* and return its response.
+
+    Whatever ends this early, cancellation at any await included, gives the ticket
+    back in one of the two clauses at the end.
+    """
+    timeouts = request.extensions.get("timeout") or NO_TIMEOUTS
+    ticket = _ticket_for(request, timeouts)
+    read_timeout = timeouts.get("read")
+    try:
+        pool.request(ticket)
+        while True:
+            connection = await pool.granted(ticket)
+            head = connection.begin(request)
+            pool.activate(ticket)
+            try:
+                await connection.exchange(
+                    head,
+                    request,
+                    write_timeout=timeouts.get("write"),
+                    read_timeout=read_timeout,
+                )
+            except (NetworkError, RemoteProtocolError) as error:
+                facts = _facts(connection, request)
+                if not pool.retry(ticket, ticket.generation, facts):
+                    raise _explained(error, ticket, facts) from error.__cause__
+            else:
+                return _response(pool, ticket, connection, read_timeout)
+    except Exception:
+        pool.cancel(ticket, Reason.BROKEN)
+        raise
+    except BaseException:
+        pool.cancel(ticket, Reason.CANCELLED)
+        raise
+
+
+def _ticket_for(request: Request, timeouts: Mapping[str, float | None]) -> Ticket:
+    route = request.url._pool_key
+    name = request.extensions.get("sni_hostname")
+    pool_timeout = timeouts.get("pool")
+    connect_timeout = timeouts.get("connect")
+    return Ticket(
+        route if name is None else (*route, name),
+        pool_timeout=math.inf if pool_timeout is None else pool_timeout,
+        connect_timeout=math.inf if connect_timeout is None else connect_timeout,
+    )
+
+
+def _facts(connection: AsyncHTTP1Driver, request: Request) -> Facts:
+    return Facts(
+        sent=connection.sent,
+        answered=connection.protocol.begun,
+        idempotent=request.method in IDEMPOTENT,
+        replayable=not connection.body_begun or can_replay(request.stream),
+    )
+
+
+def _explained(
+    error: NetworkError | RemoteProtocolError, ticket: Ticket, facts: Facts
+) -> NetworkError | RemoteProtocolError:
+    """Add what the caller should know before sending the request again."""
+    if ticket.reused and not facts.answered and not facts.idempotent:
+        return with_note(
+            error,
+            "the server closed a connection that was kept alive; "
+            "the request may have been processed, so it was not sent again",
+        )
+    return error
+
+
+def _response(
+    pool: AsyncPool,
+    ticket: Ticket,
+    connection: AsyncHTTP1Driver,
+    read_timeout: float | None,
+) -> Response:
+    """Build the response. If all of it is here, the lease ends before it is seen."""
+    protocol = connection.protocol
+    stream: AsyncByteStream
+    status, headers = protocol.status, protocol.headers
+    extensions = {
+        "http_version": protocol.http_version,
+        "reason_phrase": protocol.reason,
+    }
+    if protocol.complete:
+        stream = ByteStream(b"".join(protocol.take_body()))
+        pool.release(
+            ticket,
+            ticket.generation,
+            connection,
+            None if protocol.reusable else Reason.UNUSABLE,
+        )
+    else:
+        stream = AsyncHTTP1Body(pool, ticket, connection, read_timeout)
+    return Response(status, headers=headers, stream=stream, extensions=extensions)

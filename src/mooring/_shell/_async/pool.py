@@ -1,0 +1,306 @@
+"""The pool's shell: asks PoolCore under the lock and performs its effects.
+
+Waiting happens here, deciding does not. The lock is held around a call of the core
+and around performing what it answers, none of which ever waits.
+"""
+
+from __future__ import annotations
+
+import math
+import weakref
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, cast
+
+from mooring._errors import ConnectError, TransportError
+from mooring._io.base import AsyncBackend
+from mooring._pool.core import POOL_CLOSED, PoolCore
+from mooring._pool.effects import Close, Dial, Effect, Rearm, Wake
+from mooring._pool.model import (
+    Connection,
+    ConnectionState,
+    PoolLimits,
+    Protocol,
+    Reason,
+    Ticket,
+    TicketState,
+)
+from mooring._pool.retry import Facts
+from mooring._shell import failures
+from mooring._shell._async.dial import AsyncDialer
+from mooring._shell._async.http1 import AsyncHTTP1Driver
+
+if TYPE_CHECKING:
+    from mooring._io.base import Cancellable
+    from mooring._pool.route import Route
+    from mooring._pool.stats import PoolStats
+
+QUEUED = TicketState.QUEUED
+ASSIGNED = TicketState.ASSIGNED
+
+
+class AsyncPool:
+    """Connections of one transport in one event loop."""
+
+    def __init__(
+        self, backend: AsyncBackend, limits: PoolLimits, dialer: AsyncDialer
+    ) -> None:
+        self.backend = backend
+        self._core = PoolCore(limits, inline_dials=backend.inline_dials)
+        self._dialer = dialer
+        self._mutex = backend.mutex()
+        self._now = backend.now
+        self._reaper: Cancellable | None = None
+        self._left_behind: deque[tuple[Ticket, int]] = deque()
+
+    def __repr__(self) -> str:
+        stats = self.stats()
+        return (
+            f"<{type(self).__name__} {stats.connections} connections "
+            f"({stats.idle} idle), {stats.queued} waiting>"
+        )
+
+    def stats(self) -> PoolStats:
+        """Account of the pool as it is now."""
+        with self._mutex:
+            return self._core.stats()
+
+    # -- a ticket's way -------------------------------------------------------
+
+    def request(self, ticket: Ticket) -> None:
+        """Let *ticket* ask for a connection."""
+        with self._mutex:
+            effects = self._core.requested(ticket, now=self._now())
+            if ticket.state is not ASSIGNED:
+                ticket.waiter = self.backend.waiter()
+            if effects:
+                self._perform(effects)
+        if self._left_behind:
+            self._sweep()
+
+    async def granted(self, ticket: Ticket) -> AsyncHTTP1Driver:
+        """Wait until *ticket* has a connection that is fit for use.
+
+        Raises:
+            PoolTimeout, ConnectTimeout, ConnectError
+        """
+        while True:
+            if ticket.state is QUEUED:
+                await self._wait(ticket)
+            lease = ticket.connection
+            if lease is None:
+                raise self._refusal(ticket)
+            connection = lease.driver
+            assert isinstance(connection, AsyncHTTP1Driver)
+            if not ticket.reused or await connection.is_quiet():
+                return connection
+            with self._mutex:
+                if ticket.waiter is None:
+                    ticket.waiter = self.backend.waiter()
+                self._perform(
+                    self._core.found_dead(ticket, ticket.generation, now=self._now())
+                )
+
+    async def _wait(self, ticket: Ticket) -> None:
+        waiter = ticket.waiter
+        assert waiter is not None
+        while ticket.state is QUEUED:
+            deadline = ticket.deadline
+            await waiter.wait(None if deadline == math.inf else deadline)
+            if ticket.state is QUEUED and self._now() >= ticket.deadline:
+                with self._mutex:
+                    self._perform(self._core.timed_out(ticket, now=self._now()))
+
+    def activate(self, ticket: Ticket) -> None:
+        """The next thing the caller does is write."""
+        with self._mutex:
+            active = self._core.activated(ticket)
+        if not active:
+            raise self._refusal(ticket)
+
+    def retry(self, ticket: Ticket, generation: int, facts: Facts) -> bool:
+        """Report a connection that broke. True if the request may be sent again."""
+        with self._mutex:
+            if ticket.waiter is None:
+                ticket.waiter = self.backend.waiter()
+            self._perform(self._core.failed(ticket, generation, facts, now=self._now()))
+            return ticket.state in (QUEUED, ASSIGNED)
+
+    def cancel(self, ticket: Ticket, reason: Reason) -> None:
+        """Give up, at whatever stage; does nothing once the ticket is done."""
+        with self._mutex:
+            effects = self._core.cancelled(ticket, now=self._now(), reason=reason)
+            if effects:
+                self._perform(effects)
+        if self._left_behind:
+            self._sweep()
+
+    def release(
+        self,
+        ticket: Ticket,
+        generation: int,
+        connection: AsyncHTTP1Driver,
+        reason: Reason | None,
+    ) -> None:
+        """End a lease. *reason*: why the connection cannot be used again, if so."""
+        with self._mutex:
+            connection.rest()
+            effects = self._core.released(
+                ticket, generation, now=self._now(), reason=reason
+            )
+            if effects:
+                self._perform(effects)
+            if self._reaper is None:
+                self._arm_reaper()
+        if self._left_behind:
+            self._sweep()
+
+    def release_soon(self, ticket: Ticket, generation: int) -> None:
+        """End the lease of an abandoned response, where no lock may be waited for.
+
+        A finalizer can run inside the pool's own critical section.
+        """
+        self._left_behind.append((ticket, generation))
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """End the leases left behind, unless somebody is in the critical section.
+
+        Who is there looks again after leaving it.
+        """
+        while self._left_behind and self._mutex.acquire(blocking=False):
+            try:
+                while self._left_behind:
+                    ticket, generation = self._left_behind.popleft()
+                    effects = self._core.released(
+                        ticket, generation, now=self._now(), reason=Reason.ABANDONED
+                    )
+                    self._perform(effects)
+            finally:
+                self._mutex.release()
+
+    def _refusal(self, ticket: Ticket) -> TransportError:
+        """Say why *ticket* did not get a connection."""
+        route = cast("Route", ticket.key)  # this shell's tickets have no other
+        if ticket.state is TicketState.TIMED_OUT:
+            waited = self._now() - ticket.asked_at
+            if ticket.timed_out_dialling:
+                doing = "waiting for a connection to be made"
+                return failures.connect_timed_out(route, doing, waited)
+            limit = self._core.limits.max_connections
+            return failures.pool_timed_out(route, waited, limit, self.stats())
+        if ticket.failure is POOL_CLOSED:
+            return failures.pool_closed(route)
+        assert isinstance(ticket.failure, TransportError)
+        return failures.copied(ticket.failure)
+
+    # -- effects ----------------------------------------------------------------
+
+    def _perform(self, effects: Sequence[Effect]) -> None:
+        """Carry out *effects* in order. Nothing here waits or calls users' code."""
+        for effect in effects:
+            if isinstance(effect, Wake | Rearm):
+                waiter = effect.ticket.waiter
+                assert waiter is not None
+                waiter.wake()
+            elif isinstance(effect, Dial):
+                self._start_dial(effect.connection)
+            elif isinstance(effect, Close):
+                driver = effect.connection.driver
+                assert isinstance(driver, AsyncHTTP1Driver)
+                driver.abort()
+            else:
+                task = effect.connection.task
+                if task is not None:
+                    task.cancel()
+
+    def _start_dial(self, connection: Connection) -> None:
+        sponsor = connection.sponsor
+        if sponsor is None:
+            return  # called off further down in the same list
+        if sponsor.waiter is None:
+            sponsor.waiter = self.backend.waiter()
+        connection.task = self.backend.start_dial(
+            self._dial, connection, sponsor.waiter
+        )
+
+    async def _dial(self, connection: Connection) -> None:
+        """Make *connection* and tell the core how it went."""
+        try:
+            route = cast("Route", connection.host.key)
+            driver = await self._dialer.dial(route, connection.connect_timeout)
+        except BaseException as error:
+            self._dial_failed(connection, error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        driver.on_noise = partial(self._heard_noise, connection)
+        connection.driver = driver
+        with self._mutex:
+            self._perform(
+                self._core.dialled(connection, Protocol.HTTP1, now=self._now())
+            )
+        if self._left_behind:
+            self._sweep()
+
+    def _dial_failed(self, connection: Connection, error: BaseException) -> None:
+        if isinstance(error, TransportError):
+            failure = error
+        else:
+            # Ours or the interpreter's fault; the waiters must still hear of it.
+            failure = ConnectError(
+                f"the connection attempt was broken off by {type(error).__name__}"
+            )
+            failure.__cause__ = error
+        with self._mutex:
+            self._perform(
+                self._core.dial_failed(connection, failure, now=self._now())
+            )
+
+    def _heard_noise(self, connection: Connection) -> None:
+        """An idle connection received something: it cannot be used any more."""
+        with self._mutex:
+            if connection.state is ConnectionState.IDLE:
+                self._perform(self._core.died(connection, now=self._now()))
+
+    # -- expiry and closing -------------------------------------------------------
+
+    def _arm_reaper(self) -> None:
+        """Have the oldest idle connection closed when its time comes."""
+        due = self._core.next_expiry
+        if due is not None:
+            self._reaper = self.backend.call_at(due, _reap_later(self))
+
+    def reap(self) -> None:
+        """Close what has expired, and sleep until the next is due."""
+        with self._mutex:
+            self._reaper = None
+            self._perform(self._core.ticked(now=self._now()))
+            self._arm_reaper()
+
+    async def aclose(self) -> None:
+        """Turn every waiter away, close every connection. Idempotent."""
+        with self._mutex:
+            self._perform(self._core.closed())
+            reaper, self._reaper = self._reaper, None
+        if reaper is not None:
+            reaper.cancel()
+
+    def abandon(self) -> None:
+        """Drop everything: the event loop this pool belonged to is over."""
+        with self._mutex:
+            self._perform(self._core.closed())
+            self._reaper = None
+
+
+def _reap_later(pool: AsyncPool) -> Callable[[], None]:
+    """Return a callback that does not keep *pool* alive."""
+    reference = weakref.ref(pool)
+
+    def reap() -> None:
+        alive = reference()
+        if alive is not None:
+            alive.reap()
+
+    return reap

@@ -1,0 +1,128 @@
+"""Making one connection: resolve, connect, TLS, all under one deadline."""
+
+from __future__ import annotations
+
+import math
+
+from mooring._errors import ConnectError, ConnectTimeout
+from mooring._io.base import Address, Backend, Stream
+from mooring._pool.route import Route, label, server_name
+from mooring._shell import failures
+from mooring._shell._sync.http1 import HTTP1Driver
+from mooring._shell.options import DialOptions
+
+FIRST_BACKOFF = 0.5
+
+
+class Dialer:
+    """Opens connections for a pool; knows routes and addresses, not tickets."""
+
+    def __init__(self, backend: Backend, options: DialOptions) -> None:
+        self._backend = backend
+        self._options = options
+
+    def dial(self, route: Route, timeout: float) -> HTTP1Driver:
+        """Connect to *route* within *timeout* seconds (``math.inf``: no limit).
+
+        Raises:
+            ConnectError, ConnectTimeout: with everything that was tried.
+        """
+        pause = 0.0
+        for _ in range(self._options.retries):
+            try:
+                return self._dial_once(route, timeout)
+            except (ConnectError, ConnectTimeout):
+                until = self._backend.now() + pause
+                self._backend.waiter().wait(until)
+                pause = max(FIRST_BACKOFF, pause * 2)
+        return self._dial_once(route, timeout)
+
+    def _dial_once(self, route: Route, timeout: float) -> HTTP1Driver:
+        deadline = self._backend.now() + timeout
+        if self._options.uds is not None:
+            stream = self._connect_unix(route, timeout)
+        else:
+            stream = self._connect_tcp(route, timeout, deadline)
+        if route[0] in ("https", "wss"):
+            stream = self._secure(route, stream, timeout, deadline)
+        return HTTP1Driver(stream, label(route), self._backend.now)
+
+    def _connect_unix(self, route: Route, timeout: float) -> Stream:
+        path = self._options.uds
+        assert path is not None
+        try:
+            return self._backend.connect_unix(
+                path,
+                timeout=None if timeout == math.inf else timeout,
+                socket_options=self._options.socket_options,
+            )
+        except TimeoutError as error:
+            doing = f"connecting to the socket {path}"
+            raise failures.connect_timed_out(route, doing, timeout) from error
+        except OSError as error:
+            raise failures.not_connected(route, [(path, error)]) from error
+
+    def _connect_tcp(
+        self, route: Route, timeout: float, deadline: float
+    ) -> Stream:
+        """Try the addresses in the resolver's order until one answers."""
+        failed: list[tuple[str, OSError]] = []
+        for address in self._resolve(route, timeout):
+            try:
+                return self._backend.connect_tcp(
+                    address,
+                    timeout=self._left(deadline),
+                    local_address=self._options.local_address,
+                    socket_options=self._options.socket_options,
+                )
+            except TimeoutError as error:
+                if self._backend.now() < deadline:
+                    # The kernel gave up on this address (ETIMEDOUT) before we did.
+                    failed.append((address.ip, error))
+                    continue
+                doing = f"connecting to {address.ip}"
+                raise failures.connect_timed_out(route, doing, timeout) from error
+            except OSError as error:
+                failed.append((address.ip, error))
+        raise failures.not_connected(route, failed)
+
+    def _resolve(self, route: Route, timeout: float) -> list[Address]:
+        limit = None if timeout == math.inf else timeout
+        try:
+            return list(self._backend.resolve(route[1], route[2], limit))
+        except TimeoutError as error:
+            doing = "resolving the name"
+            raise failures.connect_timed_out(route, doing, timeout) from error
+        except (OSError, UnicodeError) as error:
+            raise failures.not_resolved(route, error) from error
+
+    def _secure(
+        self, route: Route, stream: Stream, timeout: float, deadline: float
+    ) -> Stream:
+        try:
+            context = self._options.ssl_context()
+        except OSError as error:
+            stream.abort()
+            raise failures.tls_not_set_up(route, error) from error
+        try:
+            return self._backend.start_tls(
+                stream,
+                context=context,
+                server_hostname=server_name(route),
+                timeout=self._left(deadline),
+            )
+        except TimeoutError as error:
+            doing = "TLS handshake"
+            raise failures.connect_timed_out(route, doing, timeout) from error
+        except OSError as error:
+            raise failures.tls_failed(route, error) from error
+        except BaseException:
+            stream.abort()
+            raise
+
+    def _left(self, deadline: float) -> float | None:
+        """Seconds until *deadline*, as backends take them."""
+        if deadline == math.inf:
+            return None
+        return max(0.0, deadline - self._backend.now())
+# Generated by tools/unasync.py from src/mooring/_shell/_async/dial.py; do not edit.

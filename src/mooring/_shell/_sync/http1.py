@@ -1,0 +1,189 @@
+"""Moves the bytes of HTTP/1.1 exchanges over one stream, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mooring._body.streams import SyncByteStream, ByteStream
+from mooring._errors import (
+    ReadError,
+    ReadTimeout,
+    RemoteProtocolError,
+    TransportError,
+    WriteError,
+    WriteTimeout,
+)
+from mooring._io.base import Stream
+from mooring._messages.request import Request
+from mooring._protocol.http1 import HTTP1Connection
+from mooring._shell.failures import reason_of, seconds
+
+
+class HTTP1Driver:
+    """A stream and the protocol state that belongs to it.
+
+    ``sent`` and ``protocol.begun`` are the facts a retry is decided on.
+    """
+
+    __slots__ = (
+        "_began",
+        "_now",
+        "body_begun",
+        "on_noise",
+        "peer",
+        "protocol",
+        "sent",
+        "stream",
+    )
+
+    def __init__(
+        self, stream: Stream, peer: str, now: Callable[[], float]
+    ) -> None:
+        self.stream = stream
+        self.peer = peer
+        self.protocol = HTTP1Connection(peer)
+        self.sent = False
+        """A byte of the request may have reached the network."""
+        self.body_begun = False
+        """The request's body was asked for its first piece."""
+        self.on_noise: Callable[[], None] | None = None
+        self._now = now
+        self._began = 0.0
+
+    def begin(self, request: Request) -> bytes:
+        """Return the head of *request*. Nothing has touched the wire yet.
+
+        Raises:
+            LocalProtocolError: the request must not be sent as it is.
+        """
+        self.sent = False
+        self.body_begun = False
+        self._began = self._now()
+        target = request.extensions.get("target") or request.url.raw_path
+        return self.protocol.start(request.method, target, request.headers.raw)
+
+    def exchange(
+        self,
+        head: bytes,
+        request: Request,
+        *,
+        write_timeout: float | None,
+        read_timeout: float | None,
+    ) -> None:
+        """Send *request* and receive until the head of its response is there.
+
+        A server may answer and close before it has read everything, so a failed
+        write is an error only if no response comes.
+        """
+        failed: WriteError | None = None
+        self.sent = True
+        try:
+            self._send(head, request, write_timeout)
+        except WriteError as error:
+            failed = error
+        try:
+            while not self.protocol.head_complete:
+                self.receive(read_timeout)
+        except (ReadError, RemoteProtocolError):
+            if failed is not None:
+                raise failed from failed.__cause__
+            raise
+
+    def _send(self, head: bytes, request: Request, timeout: float | None) -> None:
+        protocol = self.protocol
+        stream = request.stream
+        if isinstance(stream, ByteStream):
+            body = stream.body
+            if body:
+                head += protocol.body(body)
+            self._write(head + protocol.end_body(), timeout)
+            return
+        assert isinstance(stream, SyncByteStream)
+        self._write(head, timeout)
+        self.body_begun = True
+        for piece in stream:
+            if piece:
+                self._write(protocol.body(piece), timeout)
+        tail = protocol.end_body()
+        if tail:
+            self._write(tail, timeout)
+
+    def _write(self, data: bytes, timeout: float | None) -> None:
+        try:
+            self.stream.write(data, timeout)
+        except TimeoutError as error:
+            raise WriteTimeout(
+                f"{self.peer} took no data for {seconds(timeout or 0.0)} "
+                f"while the request was sent"
+            ) from error
+        except OSError as error:
+            raise WriteError(
+                f"could not send the request to {self.peer}: {reason_of(error)}"
+            ) from error
+
+    def receive(self, timeout: float | None) -> None:
+        """Take in the next bytes, whatever they mean.
+
+        Raises:
+            ReadTimeout, ReadError, RemoteProtocolError
+        """
+        try:
+            data = self.stream.read(timeout)
+        except TimeoutError as error:
+            raise self._timed_out(timeout or 0.0) from error
+        except OSError as error:
+            raise ReadError(
+                f"lost the connection to {self.peer} while {self._doing()}: "
+                f"{reason_of(error)}"
+            ) from error
+        if data:
+            self.protocol.receive(data)
+        else:
+            self.protocol.receive_eof()
+
+    def drain(self, most: int, budget: float) -> bool:
+        """Read the rest of a response that nobody wants, if it is a small rest.
+
+        At most *most* bytes and *budget* seconds. Says whether the connection is
+        clean after it.
+        """
+        protocol = self.protocol
+        remaining = protocol.remaining
+        if remaining is None or remaining > most:
+            return protocol.complete
+        deadline = self._now() + budget
+        try:
+            while not protocol.complete:
+                left = deadline - self._now()
+                if left <= 0:
+                    return False
+                self.receive(left)
+                protocol.take_body()
+        except TransportError:
+            return False
+        return True
+
+    def is_quiet(self) -> bool:
+        """Say whether the connection, idle until now, may be used again."""
+        return self.stream.is_quiet()
+
+    def rest(self) -> None:
+        """Watch for what an idle connection should not receive."""
+        self.stream.on_noise(self.on_noise)
+
+    def abort(self) -> None:
+        """Close without waiting."""
+        self.stream.abort()
+
+    def _doing(self) -> str:
+        if self.protocol.head_complete:
+            return "reading the response body"
+        return "waiting for response headers"
+
+    def _timed_out(self, timeout: float) -> ReadTimeout:
+        total = seconds(self._now() - self._began)
+        return ReadTimeout(
+            f"no data from {self.peer} for {seconds(timeout)} while {self._doing()} "
+            f"(request sent, {total} in total)"
+        )
+# Generated by tools/unasync.py from src/mooring/_shell/_async/http1.py; do not edit.

@@ -1,0 +1,153 @@
+"""Low-level errors in, public exceptions with a readable sentence out.
+
+The only place where ``OSError``, ``ssl.SSLError`` and ``TimeoutError`` become
+exceptions of the public tree. Every text says what, where and how long.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from mooring._errors import (
+    CertificateError,
+    ConnectError,
+    ConnectTimeout,
+    DNSError,
+    PoolTimeout,
+    TLSError,
+    TransportError,
+)
+from mooring._pool.route import Route, label
+
+if TYPE_CHECKING:
+    from mooring._pool.stats import PoolStats
+
+E = TypeVar("E", bound=TransportError)
+
+
+def seconds(value: float) -> str:
+    """Format a duration the way all texts do: ``5.0s``, ``0.25s``."""
+    return f"{value:.3g}s" if value < 1 else f"{value:.1f}s"
+
+
+def with_note(error: E, note: str) -> E:
+    """Attach a hint that tracebacks show and ``str(error)`` does not."""
+    error.add_note(note)
+    return error
+
+
+def copied(failure: TransportError) -> TransportError:
+    """Return a new exception saying the same.
+
+    One failed dial can fail many requests; each raises an object of its own, or
+    their tracebacks would grow into each other.
+    """
+    copy = type(failure)(str(failure))
+    for note in getattr(failure, "__notes__", ()):
+        copy.add_note(note)
+    copy.__cause__ = failure.__cause__
+    return copy
+
+
+def reason_of(error: OSError) -> str:
+    """Say in words what the operating system reported; never empty."""
+    words = {
+        errno.ECONNREFUSED: "refused",
+        errno.ECONNRESET: "reset by the server",
+        errno.EPIPE: "closed by the server",
+        errno.ENETUNREACH: "network unreachable",
+        errno.EHOSTUNREACH: "host unreachable",
+        errno.EMFILE: "too many open files in this process",
+    }
+    number = error.errno
+    if number in words:
+        return words[number]
+    if error.strerror:
+        return error.strerror
+    if number is not None:
+        return os.strerror(number)
+    return str(error) or type(error).__name__
+
+
+def not_resolved(route: Route, error: OSError | UnicodeError) -> DNSError:
+    words = reason_of(error) if isinstance(error, OSError) else str(error)
+    failure = DNSError(f"cannot resolve {route[1]!r}: {words}")
+    failure.__cause__ = error
+    return with_note(failure, "check the spelling of the host, and the resolver")
+
+
+def not_connected(
+    route: Route, failures: Sequence[tuple[str, OSError]]
+) -> ConnectError:
+    """Every address was tried and failed."""
+    tried = ", ".join(f"{where} {reason_of(error)}" for where, error in failures)
+    failure = ConnectError(f"could not connect to {label(route)}: {tried}")
+    errors = [error for _, error in failures]
+    failure.__cause__ = (
+        errors[0] if len(errors) == 1 else ExceptionGroup("addresses tried", errors)
+    )
+    if all(error.errno == errno.ECONNREFUSED for error in errors):
+        return with_note(failure, "is the server running on that port?")
+    return failure
+
+
+def connect_timed_out(route: Route, doing: str, after: float) -> ConnectTimeout:
+    return ConnectTimeout(
+        f"no connection to {label(route)} within {seconds(after)} ({doing})"
+    )
+
+
+def tls_failed(route: Route, error: OSError) -> ConnectError:
+    """The TCP connection stood, the handshake did not come to an end."""
+    import ssl
+
+    where = label(route)
+    failure: ConnectError
+    if isinstance(error, ssl.SSLCertVerificationError):
+        failure = CertificateError(
+            f"the certificate of {where} was not accepted: {error.verify_message}"
+        )
+    elif isinstance(error, ssl.SSLError):
+        if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
+            failure = TLSError(f"{where} answered in plain text, not TLS")
+            failure.add_note("use http:// if the server speaks plain HTTP there")
+        else:
+            words = (error.reason or str(error) or "no reason given").replace("_", " ")
+            failure = TLSError(f"TLS handshake with {where} failed: {words.lower()}")
+    else:
+        failure = TLSError(f"TLS handshake with {where} failed: {reason_of(error)}")
+    failure.__cause__ = error
+    return failure
+
+
+def tls_not_set_up(route: Route, error: OSError) -> TLSError:
+    """Our own configuration failed, before the server heard of it."""
+    failure = TLSError(f"cannot set up TLS for {label(route)}: {error}")
+    failure.__cause__ = error
+    return failure
+
+
+def pool_timed_out(
+    route: Route, waited: float, limit: float, stats: PoolStats
+) -> PoolTimeout:
+    """Nothing came free in time: say what is in use."""
+    cap = "no limit" if limit == math.inf else f"{limit:.0f}"
+    failure = PoolTimeout(
+        f"no free connection to {label(route)} after {seconds(waited)} "
+        f"({stats.connections} of {cap} in use, {stats.queued} still waiting)"
+    )
+    return with_note(
+        failure,
+        "a response opened with stream() and not closed keeps its connection; "
+        "otherwise raise Limits(max_connections=) or Timeout(pool=)",
+    )
+
+
+def pool_closed(route: Route) -> ConnectError:
+    return ConnectError(
+        f"the client was closed while a request to {label(route)} was on its way"
+    )

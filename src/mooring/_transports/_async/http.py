@@ -1,0 +1,118 @@
+"""The transport over our own connection pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from mooring._config import DEFAULT_LIMITS, Limits
+from mooring._io.current import current_async_backend
+from mooring._messages.request import Request
+from mooring._messages.response import Response
+from mooring._shell._async.dial import AsyncDialer
+from mooring._shell._async.exchange import carry_out
+from mooring._shell._async.pool import AsyncPool
+from mooring._transports.base import AsyncBaseTransport
+from mooring._transports.settings import (
+    dial_options,
+    in_another_loop,
+    pool_limits,
+    unsupported_scheme,
+)
+
+if TYPE_CHECKING:
+    import ssl
+
+    from mooring._io.base import AsyncBackend, SocketOption
+    from mooring._pool.stats import PoolStats
+    from mooring._types import CertTypes, ProxyTypes
+
+
+class AsyncHTTPTransport(AsyncBaseTransport):
+    """Send requests over pooled connections.
+
+    Give one to a client to set what the client itself has no argument for::
+
+        transport = mooring.AsyncHTTPTransport(uds="/run/app.sock")
+        client = mooring.AsyncClient(transport=transport)
+
+    Args:
+        verify: True for the platform's trust store, False for no check at all, or
+            an ``ssl.SSLContext``.
+        limits: size of the pool, see :class:`mooring.Limits`.
+        uds: path of a Unix domain socket to connect to instead of TCP.
+        local_address: address to connect from.
+        retries: how often a failed *connect* is tried again.
+        socket_options: passed to ``setsockopt`` before connecting.
+    """
+
+    def __init__(
+        self,
+        verify: ssl.SSLContext | str | bool = True,
+        cert: CertTypes | None = None,
+        trust_env: bool = True,
+        http1: bool = True,
+        http2: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+        proxy: ProxyTypes | None = None,
+        uds: str | None = None,
+        local_address: str | None = None,
+        retries: int = 0,
+        socket_options: Iterable[SocketOption] | None = None,
+        *,
+        backend: AsyncBackend | None = None,
+    ) -> None:
+        self._options = dial_options(
+            verify=verify,
+            cert=cert,
+            trust_env=trust_env,
+            http1=http1,
+            http2=http2,
+            proxy=proxy,
+            uds=uds,
+            local_address=local_address,
+            retries=retries,
+            socket_options=socket_options,
+        )
+        self._limits = pool_limits(limits)
+        self._backend = backend
+        self._pool: AsyncPool | None = None
+        self._making_pool = Lock()
+
+    async def handle_async_request(self, request: Request) -> Response:
+        """Send *request*; the response's body may still be on its way."""
+        if request.url.scheme not in ("http", "https"):
+            raise unsupported_scheme(request.url)
+        pool = self._pool
+        if pool is None or not pool.backend.is_current():
+            pool = self._pool_here()
+        return await carry_out(pool, request)
+
+    def stats(self) -> PoolStats | None:
+        """Account of the pool; ``None`` before the first request."""
+        return None if self._pool is None else self._pool.stats()
+
+    async def aclose(self) -> None:
+        """Close every connection and fail what waits for one."""
+        if self._pool is not None:
+            await self._pool.aclose()
+
+    def _pool_here(self) -> AsyncPool:
+        """Return the pool for where this runs; made on first use.
+
+        Connections belong to the loop they were made in. Those of a loop that is
+        over are dropped; a loop that still runs is a mistake to be told of.
+        """
+        with self._making_pool:
+            pool = self._pool
+            if pool is not None:
+                if pool.backend.is_current():
+                    return pool
+                if not pool.backend.is_over():
+                    raise in_another_loop()
+                pool.abandon()
+            backend = self._backend or current_async_backend()
+            dialer = AsyncDialer(backend, self._options)
+            self._pool = AsyncPool(backend, self._limits, dialer)
+            return self._pool

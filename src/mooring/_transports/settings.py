@@ -1,0 +1,116 @@
+"""What transports make of their arguments, the same for both colours."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from mooring._config import Limits
+from mooring._errors import UnsupportedProtocol
+from mooring._pool.model import PoolLimits
+from mooring._shell.options import DialOptions
+
+if TYPE_CHECKING:
+    import ssl
+
+    from mooring._io.base import SocketOption
+    from mooring._types import CertTypes, ProxyTypes
+    from mooring._url import URL
+
+ALPN_PROTOCOLS = ("http/1.1",)
+
+
+class ContextSource:
+    """Builds the TLS context when the first TLS connection asks for it."""
+
+    def __init__(
+        self,
+        verify: ssl.SSLContext | str | bool,
+        cert: CertTypes | None,
+        *,
+        trust_env: bool,
+    ) -> None:
+        self._verify = verify
+        self._cert = cert
+        self._trust_env = trust_env
+        if cert is not None or not isinstance(verify, bool):
+            self()  # so that a file that is not there is told of where it is named
+
+    def __call__(self) -> ssl.SSLContext:
+        # Here, because importing ssl takes longer than importing all of mooring.
+        from mooring._io.tls import shared_ssl_context
+
+        return shared_ssl_context(
+            self._verify, self._cert, self._trust_env, alpn=ALPN_PROTOCOLS
+        )
+
+
+def dial_options(
+    *,
+    verify: ssl.SSLContext | str | bool,
+    cert: CertTypes | None,
+    trust_env: bool,
+    http1: bool,
+    http2: bool,
+    proxy: ProxyTypes | None,
+    uds: str | None,
+    local_address: str | None,
+    retries: int,
+    socket_options: Iterable[SocketOption] | None,
+) -> DialOptions:
+    """Check the arguments of a transport.
+
+    Raises:
+        ValueError: for what this version cannot do yet.
+    """
+    if http2:
+        raise ValueError("http2=True: this version of mooring speaks HTTP/1.1 only")
+    if not http1:
+        raise ValueError("http1=False leaves no protocol: HTTP/2 is not there yet")
+    if proxy is not None:
+        raise ValueError("proxy=: this version of mooring cannot use proxies yet")
+    return DialOptions(
+        ssl_context=ContextSource(verify, cert, trust_env=trust_env),
+        uds=uds,
+        local_address=local_address,
+        socket_options=tuple(socket_options or ()),
+        retries=retries,
+    )
+
+
+def pool_limits(limits: Limits) -> PoolLimits:
+    """Turn the public limits into the pool's, where no limit is infinity."""
+    return PoolLimits(
+        max_connections=_or_inf(limits.max_connections),
+        max_keepalive=_or_inf(limits.max_keepalive_connections),
+        keepalive_expiry=_or_inf(limits.keepalive_expiry),
+    )
+
+
+def _or_inf(value: float | None) -> float:
+    return math.inf if value is None else value
+
+
+def unsupported_scheme(url: URL) -> UnsupportedProtocol:
+    """Say what is wrong with the scheme of *url*."""
+    if not url.scheme:
+        error = UnsupportedProtocol(
+            "Request URL is missing an 'http://' or 'https://' protocol."
+        )
+        if url.path:
+            error.add_note(f"https://{url.path} may be what was meant")
+        return error
+    error = UnsupportedProtocol(
+        f"Request URL has an unsupported protocol '{url.scheme}://'."
+    )
+    if url.scheme in ("htps", "htpps", "httpss", "htp", "hhtp", "hhtps", "ttp", "ttps"):
+        error.add_note("'https://' may be what was meant")
+    return error
+
+
+def in_another_loop() -> RuntimeError:
+    return RuntimeError(
+        "this client is in use in another event loop that is still running; its "
+        "connections belong to that loop. Use one client per event loop"
+    )

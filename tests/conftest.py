@@ -1,0 +1,68 @@
+"""What every test gets: the worlds that coroutine tests run in, Hypothesis profiles."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import hypothesis
+import pytest
+import trio
+
+hypothesis.settings.register_profile("local", deadline=None)
+# The same examples each time: a red build means that the change broke something.
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+CoroutineTest = Callable[[], Awaitable[None]]
+
+
+def _run_asyncio(test: CoroutineTest) -> None:
+    with asyncio.Runner() as runner:
+        runner.run(_awaited(test))
+
+
+def _run_uvloop(test: CoroutineTest) -> None:
+    import uvloop  # not to be had on Windows
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_awaited(test))
+
+
+def _run_trio(test: CoroutineTest) -> None:
+    trio.run(test)
+
+
+async def _awaited(test: CoroutineTest) -> None:
+    await test()
+
+
+WORLDS = {"asyncio": _run_asyncio, "trio": _run_trio}
+if sys.platform != "win32":
+    WORLDS["uvloop"] = _run_uvloop
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each coroutine test once in every world, or in those it is marked with."""
+    if not inspect.iscoroutinefunction(metafunc.function):
+        return
+    marker = metafunc.definition.get_closest_marker("worlds")
+    names = WORLDS if marker is None else [str(name) for name in marker.args]
+    metafunc.fixturenames.append("world")
+    metafunc.parametrize("world", [name for name in names if name in WORLDS])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Carry a coroutine test out in the world it was parametrized with."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    parameters = inspect.signature(pyfuncitem.obj).parameters
+    arguments: dict[str, Any] = {n: pyfuncitem.funcargs[n] for n in parameters}
+    run = WORLDS[str(pyfuncitem.callspec.params["world"])]
+    run(lambda: pyfuncitem.obj(**arguments))
+    return True

@@ -1,0 +1,1 @@
+"""Proof of the pool core: invariants, scenarios, random and exhaustive runs."""

@@ -12,6 +12,11 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 
+# The build asks nothing of the network, so what lies outside is not looked up; and
+# napoleon takes the words before a colon in a property's docstring for its type.
+nitpick_ignore = [("py:exc", "json.JSONDecodeError")]
+nitpick_ignore_regex = [("py:class", r".* .*")]
+
 autodoc_member_order = "bysource"
 # Signatures show the types; a second list of them under each method tells nothing.
 autodoc_typehints = "none"

@@ -157,6 +157,8 @@ def _next_on_line(source: str, position: int) -> int:
 
 def _is_docstring(tokens: list[Token], index: int) -> bool:
     """Tell whether the string is a statement of its own."""
+    if not tokens[index].text.startswith(("'", '"', "r")):
+        return False
     before = [t for t in tokens[:index][-20:] if t.type not in SKIPPED]
     after = next(t for t in tokens[index + 1 :] if t.type != tokenize.COMMENT)
     starts_statement = not before or before[-1].type == tokenize.NEWLINE

@@ -283,6 +283,8 @@ class Peer:
     def accept(self) -> socket.socket:
         sock, _ = self.listener.accept()
         sock.settimeout(LONG)
+        # What was sent has arrived: Nagle's algorithm would make that a lie.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sockets.append(sock)
         return sock
 
@@ -331,16 +333,21 @@ class Shake:
             self.error = error
             self._sock.close()
 
-    def join(self) -> None:
-        self._thread.join()
+    async def join(self, world: World) -> None:
+        await joined(self._thread, world)
         if self._served is not None:
             self._served.close()
 
     async def finish(self, world: World) -> ssl.SSLSocket:
-        while self._thread.is_alive():
-            await world.turn()  # uvloop writes at the end of a turn
+        await joined(self._thread, world)
         assert self._served is not None, self.error
         return self._served
+
+
+async def joined(thread: threading.Thread, world: World) -> None:
+    """Wait for *thread* while the world goes on turning."""
+    while thread.is_alive():
+        await world.turn()
 
 
 @functools.cache

@@ -528,11 +528,10 @@ async def test_socket_options_are_set_and_nagle_is_off(world: World) -> None:
 async def test_an_impossible_local_address_is_an_error(world: World) -> None:
     """Binding fails with the system's error, and nothing stays open."""
     before = open_files()
-    with Peer() as peer:
-        with pytest.raises(OSError) as caught:
-            await world.backend.connect_tcp(
-                peer.address, timeout=LONG, local_address="192.0.2.1"
-            )
+    with Peer() as peer, pytest.raises(OSError) as caught:
+        await world.backend.connect_tcp(
+            peer.address, timeout=LONG, local_address="192.0.2.1"
+        )
 
     assert errno.EADDRNOTAVAIL == caught.value.errno
     assert before == open_files()

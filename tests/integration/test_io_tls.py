@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import threading
 from time import monotonic
 
 import pytest
@@ -18,24 +19,24 @@ from tests.integration.io_worlds import (
     Peer,
     Shake,
     World,
+    authority,
     client_context,
     in_worlds,
+    joined,
     open_files,
     server_context,
 )
 
 
-def a_context(*versions: ssl.TLSVersion) -> ssl.SSLContext:
-    """A server's context for exactly one version of TLS."""
+def a_context(version: ssl.TLSVersion) -> ssl.SSLContext:
+    """A client's context for exactly one version of TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=_authority_pem())
-    context.minimum_version = context.maximum_version = versions[0]
+    context.minimum_version = context.maximum_version = version
     return context
 
 
 def _authority_pem() -> str:
-    from tests.integration.io_worlds import authority
-
     return authority().cert_pem.bytes().decode()
 
 
@@ -95,7 +96,7 @@ async def test_large_bodies_arrive_whole_both_ways(world: World) -> None:
 
         assert await job.join() is None
         assert body == received
-        echo.join()
+        await joined(echo.thread, world)
         stream.abort()
 
 
@@ -103,8 +104,6 @@ class Echo:
     """Sends *size* bytes back, in a thread."""
 
     def __init__(self, sock: socket.socket, size: int) -> None:
-        import threading
-
         def run() -> None:
             left = size
             while left:
@@ -112,9 +111,8 @@ class Echo:
                 sock.sendall(data)
                 left -= len(data)
 
-        self._thread = threading.Thread(target=run, daemon=True)
-        self._thread.start()
-        self.join = self._thread.join
+        self.thread = threading.Thread(target=run, daemon=True)
+        self.thread.start()
 
 
 @in_worlds(*WORLDS)
@@ -267,7 +265,7 @@ async def _failed_handshake(world: World, **options: object) -> BaseException:
         }
         with pytest.raises(OSError) as caught:
             await world.backend.start_tls(stream, **settings)
-        shake.join()
+        await shake.join(world)
         with pytest.raises(OSError):
             await stream.read(LONG)
         await world.settle()
@@ -409,7 +407,7 @@ async def test_cancelling_a_handshake_anywhere_leaves_no_file_open(
             if outcome != CANCELLED:
                 outcome.abort()  # type: ignore[attr-defined]  # a stream
             stream.abort()
-            shake.join()
+            await shake.join(world)
             await world.settle()
             assert before == open_files()
 
@@ -430,7 +428,7 @@ async def test_tls_runs_inside_tls(world: World) -> None:
         )
         await inner.write(b"ping", LONG)
         await world.settle()
-        inner_shake.join()
+        await joined(inner_shake.thread, world)
 
         assert b"ping" == inner_shake.read()
         inner_shake.write(b"pong")
@@ -443,16 +441,13 @@ class InnerShake:
     """A server's TLS inside a server's TLS, handshake in a thread."""
 
     def __init__(self, sock: ssl.SSLSocket) -> None:
-        import threading
-
         self._sock = sock
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = server_context().wrap_bio(
             self._incoming, self._outgoing, server_side=True
         )
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-        self.join = self._thread.join
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
 
     def _run(self) -> None:
         while True:

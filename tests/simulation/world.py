@@ -117,8 +117,14 @@ class World:
         assert not self.network.open
 
     async def settle(self) -> None:
-        """Let everything happen that can happen within a moment."""
+        """Let everything happen that is going to happen by itself.
+
+        A dial that nobody waits for any more may go on until its connect timeout.
+        """
         await self.kernel.sleep(1.0)
+        stats = self.transport.stats()
+        if stats is not None and stats.dialing:
+            await self.kernel.sleep(6.0)
 
 
 async def ok(head: bytes, stream: MemoryStream) -> bool:

@@ -126,8 +126,12 @@ def test_repr_and_pickle() -> None:
     assert query == pickle.loads(pickle.dumps(query))
 
 
-@settings(max_examples=100)
-@given(st.dictionaries(st.text(), st.lists(st.text(), min_size=1)))
+SMALL_TEXT = st.text(max_size=8)
+SMALL_LISTS = st.lists(SMALL_TEXT, min_size=1, max_size=3)
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(SMALL_TEXT, SMALL_LISTS, max_size=3))
 def test_text_round_trip(params: dict[str, list[str]]) -> None:
     """Parsing the text gives the parameters back, whatever they contain."""
     try:

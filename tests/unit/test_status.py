@@ -9,7 +9,9 @@ from mooring import codes
 
 def test_codes_are_numbers() -> None:
     """A code compares, prints and formats as its number."""
-    assert codes.NOT_FOUND == 404
+    number: int = codes.NOT_FOUND
+
+    assert number == 404
     assert "404" == str(codes.NOT_FOUND) == f"{codes.NOT_FOUND}"
     assert codes.NOT_FOUND is codes(404)
 

@@ -33,6 +33,9 @@ MAX_OUTPUT_BYTES = 64 * 1024
 # zlib hands back what it has not consumed as a copy. Small slices keep the copies of
 # one long input from adding up to the square of its length.
 MAX_INPUT_BYTES = 16 * 1024
+# brotli checks its limit before it adds a buffer, each twice as large as the last:
+# 32 KiB is what keeps it below the 64.
+BROTLI_LIMIT = 32 * 1024
 # RFC 9659: a zstd content coding may ask for a window of 8 MiB at most.
 ZSTD_WINDOW_LOG = 23
 # gzip members and zstd frames may be empty and may follow each other without end.
@@ -179,7 +182,6 @@ class _BrotliDecompressor(Protocol):
     """The part of ``brotli.Decompressor`` (1.2 and later) that is used here."""
 
     def process(self, data: bytes, *, output_buffer_limit: int) -> bytes: ...
-    def can_accept_more_data(self) -> bool: ...
     def is_finished(self) -> bool: ...
 
 
@@ -200,16 +202,13 @@ class BrotliDecoder(ContentDecoder):
             while not self._decompressor.is_finished():
                 piece = self._step(left)
                 left = b""  # brotli keeps what it has not used
-                if piece:
-                    yield piece
-                if self._decompressor.can_accept_more_data():
+                if not piece:
                     break
+                yield piece
 
     def _step(self, data: bytes) -> bytes:
         try:
-            return self._decompressor.process(
-                data, output_buffer_limit=MAX_OUTPUT_BYTES
-            )
+            return self._decompressor.process(data, output_buffer_limit=BROTLI_LIMIT)
         except self._brotli.error as exc:
             raise _broken("br", exc) from exc
 
@@ -231,8 +230,10 @@ class _ZstdDecompressor(Protocol):
 
 
 class ZstdDecoder(ContentDecoder):
-    """zstd (RFC 8878), of any number of frames, through the standard library of
-    Python 3.14 or ``backports.zstd``."""
+    """zstd (RFC 8878), of any number of frames.
+
+    Through the standard library of Python 3.14 or ``backports.zstd`` before that.
+    """
 
     __slots__ = ("_begun", "_decompressor", "_empty_frames", "_zstd")
 

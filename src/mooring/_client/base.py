@@ -334,7 +334,7 @@ class BaseClient:
         response._clock = perf_counter
         if response.is_closed:
             response._stop_watch()
-        if _sets_cookies(response.headers):
+        if _sets_cookies(response):
             self._cookies.extract_cookies(response)
 
     def _mark_opened(self) -> None:
@@ -427,14 +427,16 @@ def warn_of_request_cookies() -> None:
     )
 
 
-def _sets_cookies(headers: Headers) -> bool:
-    pairs = headers._pairs
-    if pairs is None:
-        return "set-cookie" in headers
+def _sets_cookies(response: Response) -> bool:
+    fields = response._wire_fields
+    if fields is None:
+        return "set-cookie" in response.headers
     # As they came from the wire: making all names comparable, for one that is
     # rarely there, would cost more than the rest of what is done to a response.
-    for name, _ in pairs:  # noqa: SIM110 - a generator takes three times as long
-        if len(name) == 10 and name.lower() == b"set-cookie":
+    for name, _ in fields:
+        if len(name) == 10 and (
+            type(name) is not bytes or name.lower() == b"set-cookie"
+        ):
             return True
     return False
 

@@ -154,9 +154,15 @@ class AsyncioBackend:
     ) -> AsyncioStream:
         if not isinstance(stream, AsyncioStream):
             raise TypeError(f"not a stream of this backend: {stream!r}")
+        # ssl costs a few milliseconds to import; plain clients never pay it.
+        from mooring._io.tls_engine import TLSEngine
+
         encrypted = AsyncioStream(self._loop, stream.socket, is_tls=True)
         try:
             transport = stream.plain_transport()
+            # A name that cannot be in a certificate would otherwise fail inside a
+            # callback of the loop, which uvloop reports as a bug.
+            TLSEngine(context, server_hostname)
             async with asyncio.timeout(timeout):
                 layer = await self._loop.start_tls(
                     transport,

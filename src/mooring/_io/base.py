@@ -278,7 +278,10 @@ class Backend(Protocol):
     def waiter(self) -> Waiter: ...
 
     def start_dial(
-        self, dial: Callable[[Any], None], connection: Any, waiter: Waiter
+        self,
+        dial: Callable[[Any], None],
+        connection: Any,  # noqa: ANN401 - the shell's business
+        waiter: Waiter,
     ) -> Cancellable: ...
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Cancellable: ...

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 Handler = Callable[["MemoryStream"], Coroutine[Any, Any, None]]
 
 
+def _free() -> None:
+    """Charge nothing."""
+
+
 class MemoryNetwork:
     """Hosts that answer, refuse or stay silent, and a count of what is open."""
 
@@ -64,6 +68,7 @@ class MemoryNetwork:
             raise ConnectionRefusedError(111, "Connection refused")
         client, server = MemoryStream(self), MemoryStream(self)
         client.peer, server.peer = server, client
+        client.charge = self.charge
         self.connects += 1
         self.open.add(client)
         self.most_open = max(self.most_open, len(self.open))
@@ -84,9 +89,11 @@ class MemoryStream:
         self._reader: Parking | None = None
         self._noise: Callable[[], None] | None = None
         self.peer: MemoryStream = self
+        self.charge: Callable[[], None] = _free
+        """Called on each use of a client's end; a server's end never fails."""
 
     async def read(self, timeout: float | None) -> bytes:
-        self._network.charge()
+        self.charge()
         if not (self._chunks or self._ended or self._error):
             await self._wait_for_news(timeout)
         if self._chunks:
@@ -112,7 +119,7 @@ class MemoryStream:
                 timer.cancel()
 
     async def write(self, data: bytes, timeout: float | None) -> None:
-        self._network.charge()
+        self.charge()
         if self._error is not None:
             raise self._error
         # A turn of the scheduler, so that a cancel can strike here.
@@ -139,7 +146,7 @@ class MemoryStream:
             self.abort()
 
     async def is_quiet(self) -> bool:
-        self._network.charge()
+        self.charge()
         await self._kernel.sleep(0)
         return not (self._chunks or self._ended or self._error)
 

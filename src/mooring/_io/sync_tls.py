@@ -112,23 +112,21 @@ class TLSStream:
     def is_quiet(self) -> bool:
         if self._closed:
             return False
-        with self._engine_lock:
-            if self._engine.decrypt() is not None:
-                return False
-        if not self._carrier.is_readable():
-            return True
-        # Readable may mean a session ticket or a key update, which are no noise.
         try:
-            raw = self._carrier.read(0)
             with self._engine_lock:
-                self._engine.feed(raw)
                 data = self._engine.decrypt()
+            # Readable may mean a session ticket or a key update, which are no noise.
+            while data is None and self._carrier.is_readable():
+                raw = self._carrier.read(0)
+                with self._engine_lock:
+                    self._engine.feed(raw)
+                    data = self._engine.decrypt()
+            if self._engine.has_outgoing:
+                self._flush(0)
         except TimeoutError:
-            return True
+            return True  # half a record of the carrier's; it was no data
         except OSError:
             return False
-        if self._engine.has_outgoing:
-            self._flush(0)
         return data is None
 
     def is_readable(self) -> bool:

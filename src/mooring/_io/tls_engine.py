@@ -24,11 +24,12 @@ class TLSEngine:
     Not for use by two threads at once.
     """
 
-    __slots__ = ("_incoming", "_outgoing", "ssl_object")
+    __slots__ = ("_ended", "_incoming", "_outgoing", "ssl_object")
 
     def __init__(self, context: ssl.SSLContext, server_hostname: str) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
+        self._ended = False
         try:
             self.ssl_object = context.wrap_bio(
                 self._incoming, self._outgoing, server_hostname=server_hostname
@@ -78,7 +79,8 @@ class TLSEngine:
         """Return the plaintext at hand, ``b""`` at the end, ``None`` for not yet."""
         incoming = self._incoming
         if not (incoming.pending or incoming.eof or self.ssl_object.pending()):
-            return None  # saves an exception: all that was fed is used up
+            # Saves an exception: all that was fed is used up.
+            return b"" if self._ended else None
         first = self._read_record()
         if not first or not self._incoming.pending:
             return first
@@ -87,7 +89,7 @@ class TLSEngine:
         while gathered < _GATHER and self._incoming.pending:
             piece = self._read_record()
             if not piece:
-                break  # an end or an error shows again on the next call
+                break  # half a record, or the end, which the next call reports
             pieces.append(piece)
             gathered += len(piece)
         return b"".join(pieces)
@@ -102,10 +104,12 @@ class TLSEngine:
 
     def _read_record(self) -> bytes | None:
         try:
-            return self.ssl_object.read(_RECORD)
+            data = self.ssl_object.read(_RECORD)
         except ssl.SSLWantReadError:
             return None
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             # Many servers close without a close_notify, and asyncio cannot tell the
             # two apart; framing, not TLS, says whether a body is complete.
-            return b""
+            data = b""
+        self._ended = not data
+        return data

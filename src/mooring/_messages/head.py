@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .._types import HeaderTypes
     from .request import Request
 
-__all__ = ["ResponseHead", "adopted_headers"]
+__all__ = ["ResponseHead"]
 
 _REDIRECTS_WITH_LOCATION = frozenset({301, 302, 303, 307, 308})
 _STATUS_CLASSES = {
@@ -32,16 +32,41 @@ class ResponseHead:
 
     status_code: int
     extensions: dict[str, object]
-    _headers: Headers
+    # Fields as they came over the wire stay a list until somebody looks at them.
+    _wire_fields: list[tuple[bytes, bytes]] | None = None
+    _headers: Headers | None = None
 
     @property
     def headers(self) -> Headers:
         """The header fields."""
-        return self._headers
+        headers = self._headers
+        if headers is None:
+            fields = self._wire_fields or []
+            plain = all(type(part) is bytes for field in fields for part in field)
+            headers = Headers._adopt(fields) if plain else Headers(fields)
+            self._headers, self._wire_fields = headers, None
+        return headers
 
     @headers.setter
     def headers(self, headers: HeaderTypes) -> None:
+        self._wire_fields = None
         self._headers = headers if isinstance(headers, Headers) else Headers(headers)
+
+    def _content_codings(self) -> list[str]:
+        fields = self._wire_fields
+        if fields is None and self._headers is not None:
+            fields = self._headers._pairs
+        if fields is not None:
+            # Most responses have no coding, and making all names comparable would
+            # be the dearest part of reading one. Text is left to Headers.
+            for name, _ in fields:
+                if len(name) == 16 and (
+                    type(name) is not bytes or name.lower() == b"content-encoding"
+                ):
+                    break
+            else:
+                return []
+        return self.headers.get_list("content-encoding", split_commas=True)
 
     @property
     def http_version(self) -> str:
@@ -125,24 +150,6 @@ class ResponseHead:
 
     def __repr__(self) -> str:
         return f"<Response [{self.status_code} {_quotable(self.reason_phrase)}]>"
-
-
-def adopted_headers(headers: HeaderTypes | None) -> Headers:
-    """A copy of *headers* to keep; fields from the wire are copied as they are."""
-    if type(headers) is Headers:
-        return headers.copy()
-    if type(headers) is list and _are_wire_pairs(headers):
-        return Headers._adopt(headers.copy())
-    return Headers(headers)
-
-
-def _are_wire_pairs(pairs: list[tuple[bytes, bytes]] | list[tuple[str, str]]) -> bool:
-    """Whether a list of fields is all bytes, so that it need not be looked at now."""
-    for pair in pairs:
-        name, value = pair
-        if type(name) is not bytes or type(value) is not bytes:
-            return False
-    return True
 
 
 def _quotable(text: str) -> str:

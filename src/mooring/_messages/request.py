@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeAlias
 
 from .._body.encode import EMPTY_STREAM, encode_request
 from .._body.multipart import boundary_of
@@ -33,9 +34,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Request", "masked_url"]
 
+_Field: TypeAlias = tuple[bytes, bytes, bytes]
+
 # RFC 9110 section 8.6: where a body is expected, its absence is worth saying.
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _LENGTH_ZERO = (b"Content-Length", b"content-length", b"0")
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 # Not worth keeping: a stream cannot be pickled, extensions may hold anything.
 _NOT_PICKLED = frozenset({"stream", "extensions"})
 
@@ -92,56 +96,59 @@ class Request:
         stream: SyncByteStream | AsyncByteStream | None = None,
         extensions: RequestExtensions | None = None,
     ) -> None:
-        self.method = _method_name(method)
+        self.method = method.upper() if type(method) is str else _method_name(method)
         if params is not None:
             self.url = URL(url, params=params)
         else:
             self.url = url if type(url) is URL else URL(url)
-        copied = headers.copy() if type(headers) is Headers else Headers(headers)
-        self.headers = copied
         self.extensions = {} if extensions is None else dict(extensions)
+        if type(headers) is not Headers:
+            headers = Headers(headers)
         if stream is not None:
             # Fields describe content that we have encoded. Who brings a stream of
             # their own, such as a redirect, brings the fields with it.
+            self.headers = headers.copy()
             self.stream = stream
         elif content is None and data is None and files is None and json is None:
             self.stream = EMPTY_STREAM
             self._content = b""
-            self._prepare({})
+            self._prepare(headers, None)
         else:
-            boundary = boundary_of(copied.get("content-type")) if files else None
+            boundary = boundary_of(headers.get("content-type")) if files else None
             described, self.stream = encode_request(
                 content, data, files, json, boundary
             )
             if type(self.stream) is ByteStream:
                 self._content = self.stream.body
-            self._prepare(described)
+            self._prepare(headers, described)
         if cookies:
             from .._cookies import Cookies  # most requests have none of their own
 
             Cookies(cookies).set_cookie_header(self)
 
-    def _prepare(self, default_headers: Mapping[str, str]) -> None:
-        """Add the fields that the caller has not set: ``Host`` first of all."""
-        fields = self.headers._list
-        names = {field[1] for field in fields}
-        has_length = b"content-length" in names or b"transfer-encoding" in names
-        head: list[tuple[bytes, bytes, bytes]] = []
-        if b"host" not in names and (netloc := self.url.netloc):
-            head.append((b"Host", b"host", netloc))
-        tail: list[tuple[bytes, bytes, bytes]] = []
-        for name, value in default_headers.items():
-            raw_name = name.encode("ascii")
-            lower_name = raw_name.lower()
-            is_framing = lower_name in (b"content-length", b"transfer-encoding")
-            # RFC 9112 section 6.2: one framing only, and the caller's goes first.
-            if lower_name not in names and not (is_framing and has_length):
-                tail.append((raw_name, lower_name, value.encode("latin-1")))
-                has_length = has_length or is_framing
-        if not has_length and self.method in _METHODS_WITH_BODY:
-            head.append(_LENGTH_ZERO)
-        if head or tail:
-            self.headers._list = [*head, *fields, *tail]
+    def _prepare(self, given: Headers, described: Mapping[str, str] | None) -> None:
+        """Take the caller's fields, after ``Host`` and before those of the body."""
+        fields = given._list
+        names = [field[1] for field in fields]
+        head: list[_Field] = []
+        if b"host" not in names:
+            reference = self.url._uri_reference
+            head = _host_fields(reference.host, reference.port)
+        tail: list[_Field] = []
+        if described or self.method in _METHODS_WITH_BODY:
+            has_length = b"content-length" in names or b"transfer-encoding" in names
+            tail = [
+                field
+                for field in map(_field, (described or {}).items())
+                # RFC 9112 section 6.2: one framing only, and the caller's goes first.
+                if field[1] not in names and not (has_length and field[1] in _FRAMING)
+            ]
+            if not has_length and not described:
+                head = [*head, _LENGTH_ZERO]
+        # Made without Headers(...), which would copy the list once more.
+        self.headers = headers = Headers.__new__(Headers)
+        headers._encoding = given._encoding
+        headers._list = [*head, *fields, *tail]
 
     @property
     def content(self) -> bytes:
@@ -150,7 +157,7 @@ class Request:
         Raises:
             RequestNotRead: It is a stream that has not been read.
         """
-        if "_content" not in self.__dict__:
+        if not hasattr(self, "_content"):
             raise RequestNotRead
         return self._content
 
@@ -161,7 +168,7 @@ class Request:
             RuntimeError: The body is asynchronous.
             StreamConsumed: The body was a generator and has been sent.
         """
-        if "_content" not in self.__dict__:
+        if not hasattr(self, "_content"):
             stream = self.stream
             if not is_sync_stream(stream):
                 raise RuntimeError(
@@ -178,7 +185,7 @@ class Request:
             RuntimeError: The body is synchronous.
             StreamConsumed: The body was a generator and has been sent.
         """
-        if "_content" not in self.__dict__:
+        if not hasattr(self, "_content"):
             stream = self.stream
             if not is_async_stream(stream):
                 raise RuntimeError(
@@ -216,6 +223,21 @@ def masked_url(url: URL) -> str:
     text = str(url)
     userinfo = url.userinfo.decode("ascii")
     return text.replace(f"//{userinfo}@", "//[secure]@", 1) if userinfo else text
+
+
+@lru_cache(maxsize=1024)
+def _host_fields(host: str, port: int | None) -> list[_Field]:
+    """The ``Host`` field for an address; none for a URL without a host."""
+    if not host:
+        return []
+    netloc = f"[{host}]" if ":" in host else host
+    value = netloc if port is None else f"{netloc}:{port}"
+    return [(b"Host", b"host", value.encode("ascii"))]
+
+
+def _field(item: tuple[str, str]) -> _Field:
+    name = item[0].encode("ascii")
+    return name, name.lower(), item[1].encode("latin-1")
 
 
 def _method_name(method: str | bytes) -> str:

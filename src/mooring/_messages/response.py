@@ -8,7 +8,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 
 from .._body.decode import IdentityDecoder, decoded_pieces, decoder_for
 from .._body.encode import encode_response
@@ -35,7 +36,8 @@ from .._errors import (
     StreamClosed,
     StreamConsumed,
 )
-from .head import ResponseHead, adopted_headers
+from .._headers import Headers
+from .head import ResponseHead
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -86,15 +88,17 @@ class Response(ResponseHead):
     stream: SyncByteStream | AsyncByteStream
     extensions: dict[str, object]
     history: list[Response]
-    next_request: Request | None
-    is_closed: bool
-    is_stream_consumed: bool
-    default_encoding: str | Callable[[bytes], str | None]
     _content: bytes
     _text: str
     _decoder: ContentDecoder | ForeignDecoder
-    _num_bytes_downloaded: int
     _request: Request | None
+
+    # Defaults on the class are those that most responses never differ from.
+    next_request: Request | None = None
+    is_closed: bool = False
+    is_stream_consumed: bool = False
+    default_encoding: str | Callable[[bytes], str | None] = "utf-8"
+    _num_bytes_downloaded: int = 0
 
     # The client sets these two when it starts to wait; closing stops the watch.
     # Without a clock of its own a response asks the one that Python has.
@@ -121,14 +125,16 @@ class Response(ResponseHead):
     ) -> None:
         self.status_code = status_code
         self._request = request
-        self.next_request = None
         self.extensions = {} if extensions is None else dict(extensions)
         self.history = [] if history is None else list(history)
-        self.is_closed = False
-        self.is_stream_consumed = False
-        self.default_encoding = default_encoding
-        self._num_bytes_downloaded = 0
-        self._headers = adopted_headers(headers)
+        if default_encoding != "utf-8":
+            self.default_encoding = default_encoding
+        if type(headers) is list:
+            self._wire_fields = headers.copy()
+        elif type(headers) is Headers:
+            self._headers = headers.copy()
+        else:
+            self._headers = Headers(headers)
         if stream is not None:
             # Fields describe content that we have encoded. Who brings a stream of
             # their own, such as a transport, brings the fields with it.
@@ -237,14 +243,14 @@ class Response(ResponseHead):
             self._encoding = charset
         elif isinstance(self.default_encoding, str):
             self._encoding = self.default_encoding
-        elif "_content" in self.__dict__:
+        elif hasattr(self, "_content"):
             self._encoding = self.default_encoding(self._content) or "utf-8"
         # A guess needs content. Until then the answer must not be kept.
         return self._encoding or "utf-8"
 
     @encoding.setter
     def encoding(self, value: str) -> None:
-        if "_text" in self.__dict__:
+        if hasattr(self, "_text"):
             raise ValueError(
                 "Setting encoding after `text` has been accessed is not allowed."
             )
@@ -258,14 +264,14 @@ class Response(ResponseHead):
             ResponseNotRead: The content has not been read.
             LookupError: The encoding that was set is not one.
         """
-        if "_text" not in self.__dict__:
+        if not hasattr(self, "_text"):
             content = self.content
             encoding = self.encoding or "utf-8"
             self._text = content.decode(encoding, errors="replace") if content else ""
         return self._text
 
     # Any is the honest type: it is the server's choice.
-    def json(self, **kwargs: Any) -> Any:
+    def json(self, **kwargs: Any) -> Any:  # noqa: ANN401
         """Return the content read as JSON. Arguments are those of ``json.loads``.
 
         Raises:
@@ -285,9 +291,10 @@ class Response(ResponseHead):
         Raises:
             ResponseNotRead: It has not been read.
         """
-        if "_content" not in self.__dict__:
-            raise ResponseNotRead
-        return self._content
+        try:
+            return self._content
+        except AttributeError:
+            raise ResponseNotRead from None
 
     @property
     def num_bytes_downloaded(self) -> int:
@@ -296,22 +303,10 @@ class Response(ResponseHead):
 
     def _get_content_decoder(self) -> ContentDecoder | ForeignDecoder:
         """The decoder of this response, the same one on every call."""
-        if "_decoder" not in self.__dict__:
+        if not hasattr(self, "_decoder"):
             codings = self._content_codings()
             self._decoder = (codings and decoder_for(codings)) or IdentityDecoder()
         return self._decoder
-
-    def _content_codings(self) -> list[str]:
-        pairs = self._headers._pairs
-        if pairs is not None:
-            # A look through the pairs as they came: most responses have no coding,
-            # and making their names comparable would be the dearest part of read().
-            for name, _ in pairs:
-                if len(name) == 16 and name.lower() == b"content-encoding":
-                    break
-            else:
-                return []
-        return self.headers.get_list("content-encoding", split_commas=True)
 
     def read(self) -> bytes:
         """Read the rest of the body into memory, close the response, return it all.
@@ -322,13 +317,13 @@ class Response(ResponseHead):
             StreamConsumed: The body was taken in pieces already.
             StreamClosed: The response was closed before it was read.
         """
-        if "_content" not in self.__dict__ and not self._take_content():
+        if not hasattr(self, "_content") and not self._take_content():
             self._content = b"".join(self.iter_bytes())
         return self._content
 
     async def aread(self) -> bytes:
         """As :meth:`read`, for asynchronous responses."""
-        if "_content" not in self.__dict__ and not self._take_content():
+        if not hasattr(self, "_content") and not self._take_content():
             self._content = b"".join([piece async for piece in self.aiter_bytes()])
         return self._content
 
@@ -338,21 +333,25 @@ class Response(ResponseHead):
         # Subclasses may want to see the body go through their own iter_bytes().
         if type(stream) is not ByteStream or type(self) is not Response:
             return False
-        self._begin_streaming()
-        self._num_bytes_downloaded = len(stream.body)
-        self.is_closed = True
-        self._stop_watch()
-        if "_decoder" not in self.__dict__ and not self._content_codings():
-            self._content = stream.body
-            return True
+        if self.is_stream_consumed or self.is_closed:
+            self._begin_streaming()  # says what is wrong
+        self.is_stream_consumed = self.is_closed = True
+        body = stream.body
+        self._num_bytes_downloaded = len(body)
+        if self._elapsed_start is not None:
+            self._stop_watch()
+        if hasattr(self, "_decoder") or self._content_codings():
+            body = self._decoded(body)
+        self._content = body
+        return True
+
+    def _decoded(self, body: bytes) -> bytes:
         try:
             decoder = self._get_content_decoder()
-            pieces = [*decoded_pieces(decoder, stream.body), decoder.flush()]
+            return b"".join([*decoded_pieces(decoder, body), decoder.flush()])
         except DecodingError as exc:
             self._blame(exc)
             raise
-        self._content = b"".join(pieces)
-        return True
 
     def _begin_streaming(self) -> None:
         if self.is_stream_consumed:
@@ -409,7 +408,7 @@ class Response(ResponseHead):
             StreamClosed: The response was closed.
         """
         chunker: PieceChunker[bytes] = PieceChunker(chunk_size)
-        if "_content" in self.__dict__:
+        if hasattr(self, "_content"):
             yield from chunker.feed(self._content)
             yield from chunker.flush()
             return
@@ -483,7 +482,8 @@ class Response(ResponseHead):
             raise
         finally:
             try:
-                if pieces is not stream:
+                # An object that is its own iterator is closed as the stream it is.
+                if pieces is not cast("object", stream):
                     await aclose_iterator(pieces)
             finally:
                 await self.aclose()
@@ -491,7 +491,7 @@ class Response(ResponseHead):
     async def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
         """As :meth:`iter_bytes`, for asynchronous responses."""
         chunker: PieceChunker[bytes] = PieceChunker(chunk_size)
-        if "_content" in self.__dict__:
+        if hasattr(self, "_content"):
             for chunk in (*chunker.feed(self._content), *chunker.flush()):
                 yield chunk
             return
@@ -570,6 +570,7 @@ class Response(ResponseHead):
         self.stream = UnattachedStream()
 
 
+@cache
 def _default_clock() -> Callable[[], float]:
     from time import perf_counter  # the client's, unless it brings another
 

@@ -304,7 +304,6 @@ class PoolCore(Ledger):
                     self._fail_queued(ticket, POOL_CLOSED)
         for connection in list(self.connections.values()):
             if connection.state is DIALING:
-                connection.sponsor = None
                 self._abort_dial(connection)
                 continue
             for ticket in connection.tickets:
@@ -342,7 +341,7 @@ class PoolCore(Ledger):
             self._leave(ticket, now)
             self._lease(connection, ticket, now)
             self._effects.append(Wake(ticket))
-        if connection.state is not CLOSED and connection.state is not DRAINING:
+        if connection.state in LEASABLE:
             self._rest(connection, now)
         if connection.state is CLOSED or host.waiting:
             self._recover(host, now)
@@ -394,30 +393,14 @@ class PoolCore(Ledger):
         """Give the dials that nobody waits for to those who wait without one."""
         while host.waiting and host.spare:
             ticket, spare = host.waiting.first, host.spare.first
-            assert ticket is not None and spare is not None
+            assert ticket is not None
+            assert spare is not None
             if self._is_overdue(spare, ticket, now):
                 self._abort_dial(spare)
             else:
                 self._sponsor(ticket, spare, now)
 
     # -- decisions: whose turn it is to dial ------------------------------------
-
-    def _wants_dial(self, host: Host) -> bool:
-        """Say whether a ticket of *host* should have a connection made now."""
-        if not host.waiting:
-            return False
-        useless = len(host.parked)  # closed for a new one, if they are in its way
-        if host.count - useless >= self.limits.max_per_host:
-            return False
-        if host.hint is Protocol.HTTP1:
-            return True
-        # One at a time where streams may come of it (RFC 9113 section 9.1).
-        shared = host.shared - useless
-        return not host.dialing and shared < self.limits.max_shared_per_host
-
-    def _shares_dials(self, host: Host) -> bool:
-        """Say whether tickets of *host* wait together for one dial."""
-        return host.hint is not Protocol.HTTP1 and not self.inline_dials
 
     def _enlist(self, host: Host) -> None:
         """Enter *host* among the blocked, if it wants a dial and is not there."""
@@ -526,20 +509,21 @@ class PoolCore(Ledger):
         host.spare.append(dial.spot)
         self.spare_order.append(dial.age)
         self._adopt(host, now)
-        if dial.spot.chain is not host.spare:
+        if dial.sponsor is not None:
             return
-        # Worth finishing only if the connection could be kept, no one else
-        # needs its slot, and its time is not over.
-        limits = self.limits
-        kept = len(self.idle_order) + len(self.spare_order)
-        if (
-            kept > limits.max_keepalive
-            or limits.keepalive_expiry <= 0
-            or now >= dial.since + dial.connect_timeout
-            or self._oldest_blocked() is not None
-        ):
+        if dial.state is DIALING and not self._is_worth_keeping(dial, now):
             self._abort_dial(dial)
-            self._recover(host, now)
+        self._recover(host, now)
+
+    def _is_worth_keeping(self, dial: Connection, now: float) -> bool:
+        """Say whether a spare dial has time left, room to rest, and no rival."""
+        limits = self.limits
+        return (
+            now < dial.since + dial.connect_timeout
+            and limits.keepalive_expiry > 0
+            and len(self.idle_order) + len(self.spare_order) <= limits.max_keepalive
+            and self._oldest_blocked() is None
+        )
 
     def _give_back(self, ticket: Ticket, now: float) -> None:
         """End a lease whose connection can go on."""

@@ -159,11 +159,6 @@ class Ledger:
         dial.sponsor = ticket
         self._cover(ticket, dial, now)
 
-    def _is_overdue(self, dial: Connection, ticket: Ticket, now: float) -> bool:
-        """Say whether *dial* has no time left, by its own limit or by *ticket*'s."""
-        limit = min(dial.connect_timeout, ticket.connect_timeout)
-        return now >= dial.since + limit
-
     def _uncover(self, ticket: Ticket, dial: Connection, now: float) -> None:
         """The dial *ticket* waited for is over: back among the uncovered."""
         ticket.place.unlink()
@@ -332,6 +327,28 @@ class Ledger:
         self._effects.append(Wake(ticket))
 
     # -- questions --------------------------------------------------------
+
+    def _wants_dial(self, host: Host) -> bool:
+        """Say whether a ticket of *host* should have a connection made now."""
+        if not host.waiting:
+            return False
+        useless = len(host.parked)  # closed for a new one, if they are in its way
+        if host.count - useless >= self.limits.max_per_host:
+            return False
+        if host.hint is Protocol.HTTP1:
+            return True
+        # One at a time where streams may come of it (RFC 9113 section 9.1).
+        shared = host.shared - useless
+        return not host.dialing and shared < self.limits.max_shared_per_host
+
+    def _shares_dials(self, host: Host) -> bool:
+        """Say whether tickets of *host* wait together for one dial."""
+        return host.hint is not Protocol.HTTP1 and not self.inline_dials
+
+    def _is_overdue(self, dial: Connection, ticket: Ticket, now: float) -> bool:
+        """Say whether *dial* has no time left, by its own limit or by *ticket*'s."""
+        limit = min(dial.connect_timeout, ticket.connect_timeout)
+        return now >= dial.since + limit
 
     @property
     def next_expiry(self) -> float | None:

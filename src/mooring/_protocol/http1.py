@@ -74,6 +74,7 @@ class HTTP1Connection:
         "_chunked",
         "_closes",
         "_fault",
+        "_interim_bytes",
         "_keep",
         "_left",
         "_limits",
@@ -82,7 +83,6 @@ class HTTP1Connection:
         "_phase",
         "_quick_bytes",
         "_reader",
-        "_room",
         "_unsent",
         "_wants_upgrade",
         "begun",
@@ -129,7 +129,7 @@ class HTTP1Connection:
         self._block: LineBlock | None = None
         self._chunked: ChunkedBody | None = None
         self._left = 0
-        self._room = self._limits.head_bytes
+        self._interim_bytes = 0
         self.begun = False
         """Some byte of the response has come."""
         self.head_complete = False
@@ -291,13 +291,17 @@ class HTTP1Connection:
     def _gather_head(self, data: bytes) -> tuple[bytes, bytes] | None:
         block = self._block
         if block is None:
-            block = self._block = LineBlock(
-                "the response head",
-                max_bytes=self._room,
-                max_line_bytes=self._limits.line_bytes,
-            )
+            block = self._block = self._head_block(spent=0)
         check_opening(block.opening(data, size=OPENING_BYTES))
         return block.push(data)
+
+    def _head_block(self, *, spent: int) -> LineBlock:
+        return LineBlock(
+            "the response head",
+            max_bytes=self._limits.head_bytes,
+            max_line_bytes=self._limits.line_bytes,
+            spent=spent,
+        )
 
     def _take_head(self, head: bytes) -> None:
         end = head.find(CRLF)
@@ -326,12 +330,8 @@ class HTTP1Connection:
             )
         self.interim.append((line.status, fields))
         # Interim heads share the cap with the final one, or they could go on for ever.
-        self._room -= size
-        self._block = LineBlock(
-            "the response head",
-            max_bytes=self._room,
-            max_line_bytes=self._limits.line_bytes,
-        )
+        self._interim_bytes += size
+        self._block = self._head_block(spent=self._interim_bytes)
 
     def _take_final(
         self, line: StatusLine, fields: Fields, framing: Framing, is_lenient: bool

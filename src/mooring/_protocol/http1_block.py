@@ -21,13 +21,21 @@ class LineBlock:
         "_max_line_bytes",
         "_name",
         "_seed_bytes",
+        "_spent",
     )
 
     def __init__(
-        self, name: str, *, max_bytes: int, max_line_bytes: int, seed: bytes = b""
+        self,
+        name: str,
+        *,
+        max_bytes: int,
+        max_line_bytes: int,
+        spent: int = 0,
+        seed: bytes = b"",
     ) -> None:
         """Start an empty block; *name* is what error texts call it.
 
+        *spent* bytes of *max_bytes* are used up already.
         *seed* are bytes to pretend we had, so that a section which may be empty
         ends with the same four bytes as any other.
         """
@@ -35,6 +43,7 @@ class LineBlock:
         self._buffer = bytearray(seed)
         self._line_start = len(seed)
         self._seed_bytes = len(seed)
+        self._spent = spent
         self._max_bytes = max_bytes
         self._max_line_bytes = max_line_bytes
 
@@ -58,7 +67,7 @@ class LineBlock:
         end = buffer.find(BLANK_LINE, max(start - 3, 0))
         stop = len(buffer) if end < 0 else end + len(BLANK_LINE)
         self._check_lines(start, stop)
-        if stop - self._seed_bytes > self._max_bytes:
+        if self._spent + stop - self._seed_bytes > self._max_bytes:
             raise MalformedError(f"{self._name} is over {self._max_bytes} bytes")
         if end < 0:
             return None

@@ -106,7 +106,8 @@ class FieldReader:
     __slots__ = ("_parser", "_sink")
 
     def __init__(self) -> None:
-        self._renew()
+        self._sink = _Sink()
+        self._parser: HttpResponseParser
 
     def read(self, block: bytes) -> tuple[Fields, bool]:
         """Return the fields of *block*, which ends with the empty line.
@@ -120,24 +121,23 @@ class FieldReader:
         try:
             return self._feed(block), False
         except HttpParserError as refusal:
-            self._renew()
             mended = _mended(block)
             if mended == block:
                 raise MalformedError(_reason(refusal)) from refusal
         try:
             return self._feed(mended), True
         except HttpParserError as refusal:
-            self._renew()
             raise MalformedError(_reason(refusal)) from refusal
 
     def _feed(self, block: bytes) -> Fields:
+        # A parser is used again only if it is known to stand at a message boundary.
+        # The first time there is none; after a refusal it stands somewhere else.
+        if not self._sink.is_complete:
+            self._renew()
         sink = self._sink
         fields = sink.fields = []
         sink.is_complete = False
         self._parser.feed_data(_BODILESS_STATUS_LINE + block)
-        if not sink.is_complete:
-            # Never seen; should some llhttp wait for a body here, this keeps us right.
-            self._renew()
         if b" \r\n" in block or b"\t\r\n" in block:
             # llhttp leaves the white space after a value on it.
             return [(name, value.rstrip(SPACE_OR_TAB)) for name, value in fields]

@@ -75,10 +75,11 @@ def encode_head(
     for name, value in headers:
         line_start, meaning = _names[name]
         head += line_start + value
-        if meaning == b"host":
-            hosts += 1
-        elif meaning:
-            meaningful.append((meaning, value))
+        if meaning:
+            if meaning == b"host":
+                hosts += 1
+            else:
+                meaningful.append((meaning, value))
     head += b"\r\n\r\n"
     # One pass over everything: besides allowed bytes there may only be our own line
     # ends. Any CR, LF, NUL or other control within a value makes the rest longer.

@@ -93,6 +93,7 @@ class Server:
         self._together: list[asyncio.Future[None]] = []
 
     async def run(self, listener: socket.socket) -> None:
+        """Serve for ever."""
         server = await asyncio.start_server(
             self._connected, sock=listener, backlog=LISTEN_BACKLOG
         )
@@ -112,8 +113,7 @@ class Server:
                 # In one piece: a kill leaves a response unbegun or whole.
                 writer.write(
                     f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n"
-                    f"Content-Type: text/plain\r\nX-Connection: {name}\r\n\r\n"
-                    .encode()
+                    f"Content-Type: text/plain\r\nX-Connection: {name}\r\n\r\n".encode()
                     + body
                 )
         except (asyncio.IncompleteReadError, ConnectionError):

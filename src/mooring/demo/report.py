@@ -21,13 +21,13 @@ class Promise:
     kept: bool
 
 
-def report(storm: Storm, sampler: Sampler, screen: Screen, seconds: float) -> bool:
+def report(storm: Storm, sampler: Sampler, screen: Screen) -> bool:
     """Write the table and the promises. True if every one was kept."""
     after, at_rest = storm.after_storm, storm.after_expiry
     assert after is not None
     assert at_rest is not None
     screen.line()
-    screen.table(_rows(storm, sampler, at_rest, seconds))
+    screen.table(_rows(storm, sampler, at_rest))
     screen.line()
     promises = _promises(storm, sampler, after, at_rest)
     for promise in promises:
@@ -38,19 +38,17 @@ def report(storm: Storm, sampler: Sampler, screen: Screen, seconds: float) -> bo
     return all(promise.kept for promise in promises)
 
 
-def _rows(
-    storm: Storm, sampler: Sampler, stats: PoolStats, seconds: float
-) -> list[tuple[str, str]]:
+def _rows(storm: Storm, sampler: Sampler, stats: PoolStats) -> list[tuple[str, str]]:
     tally = storm.tally
     how = "short timeouts" if storm.settings.world == "threads" else "at random"
     reasons = ", ".join(f"{n} {reason}" for reason, n in stats.closed.items())
     kernel = f"{sampler.most}, in {sampler.samples} looks at the kernel's table"
-    rate = tally.answered / seconds
+    rate = tally.answered / storm.seconds
     return [
         ("asked", f"{tally.asked}"),
         ("answered", f"{tally.answered} ({rate:.0f} a second, restart included)"),
         ("cancelled", f"{tally.cancelled} ({how})"),
-        ("retried", f"{stats.retries} (their connection died under them)"),
+        ("retried", f"{stats.retries} (their connection broke under them)"),
         ("failed", f"{tally.failed}"),
         ("connections opened", f"{stats.dials_ok}"),
         ("connections reused", f"{stats.leases_reused} times"),
@@ -85,7 +83,10 @@ def _promises(
         Promise(f"never more than {limit} connections", most <= limit),
         Promise(
             "every request that was not cancelled was answered, by its own answer",
-            unaccounted == 0 and tally.wrong == 0 and tally.failed == 0,
+            unaccounted == 0
+            and storm.stuck == 0
+            and tally.wrong == 0
+            and tally.failed == 0,
         ),
         Promise(
             f"no slot lost: {storm.together} requests at once after the storm, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 from collections.abc import Sequence
-from time import monotonic
+from importlib.util import find_spec
 
 from mooring import __version__
 
@@ -13,8 +13,8 @@ from .kernel import Sampler
 from .origin import Origin
 from .report import report
 from .screen import Screen
-from .storm import CANCELLED_SHARE, Settings, Storm
-from .worlds import run_storm
+from .storm import CANCELLED_SHARE, Settings
+from .worlds import THREADS, run_storm
 
 REQUESTS = 2000
 CONNECTIONS = 10
@@ -24,28 +24,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; returns 0, or 1 if a promise was broken."""
     settings = parse(arguments)
     screen = Screen()
+    world = settings.world
+    if world == "trio" and find_spec("trio") is None:
+        screen.line("trio is not installed here: pip install trio")
+        return 2
+    if world == "threads":
+        world = f"{min(THREADS, settings.requests)} threads"
     screen.line(
         f"mooring {__version__}: {settings.requests} concurrent requests over "
-        f"{settings.connections} connections ({settings.world}, seed {settings.seed})"
+        f"{settings.connections} connections ({world}, seed {settings.seed})"
     )
     screen.line(
         f"  {CANCELLED_SHARE:.0%} of them are cancelled, the server is killed half-way"
     )
     try:
-        storm, sampler, seconds = _run(settings, screen)
+        with Origin() as origin, Sampler(origin.port) as sampler:
+            storm = run_storm(settings, origin, screen)
     except KeyboardInterrupt:
         screen.line("interrupted")
         return 130
-    kept = report(storm, sampler, screen, seconds)
+    kept = report(storm, sampler, screen)
     screen.line("every promise kept" if kept else "a promise was BROKEN")
     return 0 if kept else 1
-
-
-def _run(settings: Settings, screen: Screen) -> tuple[Storm, Sampler, float]:
-    began = monotonic()
-    with Origin() as origin, Sampler(origin.port) as sampler:
-        storm = run_storm(settings, origin, screen)
-    return storm, sampler, monotonic() - began
 
 
 def parse(arguments: Sequence[str] | None) -> Settings:
@@ -75,7 +75,7 @@ def parse(arguments: Sequence[str] | None) -> Settings:
         dest="world",
         action="store_const",
         const="threads",
-        help="200 threads; a third of the requests has a very short timeout, "
+        help=f"{THREADS} threads; a third of the requests has a very short timeout, "
         "for threads cannot be cancelled",
     )
     parser.set_defaults(world="asyncio")
@@ -99,5 +99,3 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return number
-
-

@@ -27,6 +27,9 @@ SHORTEST_MS, LONGEST_MS = 4, 12
 IMPATIENT_MS = 60
 """What a thread that will give up asks for: longer than it will wait."""
 PATIENCE = Timeout(10.0, pool=None)
+TOGETHER_PATIENCE = Timeout(3.0)
+"""With all of its slots, the pool needs milliseconds."""
+STALL_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Settings:
 
     @property
     def limits(self) -> Limits:
+        """The pool to have."""
         return Limits(
             max_connections=self.connections,
             max_keepalive_connections=self.connections,
@@ -63,6 +67,7 @@ class Tally:
 
     @property
     def finished(self) -> int:
+        """How many requests have come to any end."""
         return self.answered + self.wrong + self.cancelled + self.failed
 
 
@@ -80,6 +85,11 @@ class Storm:
         self.tally = Tally()
         self.cancel_by: dict[int, Callable[[], object]] = {}
         """How to cancel each request that is not over, oldest first."""
+        self.last_resort: list[Callable[[], object]] = []
+        """What ends hanging requests that cannot be cancelled."""
+        self.stuck = 0
+        self.seconds = 0.0
+        """How long the storm took."""
         self.restarts = 0
         self.in_flight_at_restart = 0
         self.together = 0
@@ -96,6 +106,8 @@ class Storm:
         self._random = random.Random(settings.seed)
         self._base = f"http://127.0.0.1:{origin.port}"
         self._cancels_sent = 0
+        self._last_finished = 0
+        self._last_progress = monotonic()
 
     # -- what each request does ------------------------------------------------
 
@@ -107,6 +119,10 @@ class Storm:
     def together_url(self) -> str:
         """Return the URL that answers when every connection asks for it at once."""
         return f"{self._base}/together/{self.settings.connections}"
+
+    def begun(self, number: int) -> None:
+        """Note that request *number* is the youngest (trio begins in any order)."""
+        self.cancel_by[number] = self.cancel_by.pop(number)
 
     def answered(self, number: int, response: Response) -> None:
         """Check an answer against its request."""
@@ -142,6 +158,7 @@ class Storm:
         return Timeout(10.0, pool=None, read=soon)
 
     def impatient_url(self, number: int) -> str:
+        """Return the URL for a request that shall give up before its answer."""
         return f"{self._base}/number/{number}?ms={IMPATIENT_MS}"
 
     def gave_up(self, error: PoolTimeout | ReadTimeout) -> None:
@@ -154,19 +171,37 @@ class Storm:
     def conduct(self) -> Iterator[float]:
         """Let the storm happen; yields how long to sleep, ends when all is over."""
         total = self.settings.requests
-        while self.tally.finished < total // 2:
-            self._show()
-            self._cancel_some(self.tally.finished / total)
+        began = monotonic()
+        yield TICK_SECONDS  # so that the pool exists
+        while self._goes_on(total // 2):
             yield TICK_SECONDS
         self._calm = True
         yield from self._until_all_connections_are_kept_ones()
         self._restart()
         self._calm = False
-        while self.tally.finished < total:
-            self._show()
-            self._cancel_some(self.tally.finished / total)
+        while self._goes_on(total):
             yield TICK_SECONDS
+        if self.tally.finished < total:
+            self._rescue()
         self._show()
+        self.seconds = monotonic() - began
+
+    def _goes_on(self, until: int) -> bool:
+        """Keep the storm going, until so many are finished or nothing moves."""
+        finished = self.tally.finished
+        if finished != self._last_finished:
+            self._last_finished = finished
+            self._last_progress = monotonic()
+        self._show()
+        self._cancel_some(finished / self.settings.requests)
+        return finished < until and monotonic() - self._last_progress < STALL_SECONDS
+
+    def _rescue(self) -> None:
+        """Requests hang, which must not be: end them, so that there is a report."""
+        self.stuck = self.settings.requests - self.tally.finished
+        self._screen.line(f"  {self.stuck} requests hang: giving up on them")
+        for cancel in [*self.cancel_by.values(), *self.last_resort]:
+            cancel()
 
     def _until_all_connections_are_kept_ones(self) -> Iterator[float]:
         """Pause the cancelling until every open connection has answered before.
@@ -176,7 +211,7 @@ class Storm:
         """
         opened = -1
         tally = self.tally
-        while tally.finished < self.settings.requests:
+        while self._goes_on(self.settings.requests):
             stats = self._stats()
             assert stats is not None
             if stats.dials != opened:
@@ -199,7 +234,7 @@ class Storm:
     def _cancel_some(self, progress: float) -> None:
         """Cancel as many as are due by now, at random."""
         due = round(self.settings.requests * CANCELLED_SHARE * min(1.0, progress * 1.1))
-        while self._cancels_sent < due and self.cancel_by:
+        while self._cancels_sent < due and self.cancel_by and not self._calm:
             numbers = list(self.cancel_by)
             # Half of the time one of the oldest: those are on a connection.
             if self._random.random() < 0.5:

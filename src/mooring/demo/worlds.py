@@ -13,7 +13,7 @@ from mooring import AsyncClient, Client
 
 from .origin import Origin
 from .screen import Screen
-from .storm import PATIENCE, Settings, Storm
+from .storm import PATIENCE, TOGETHER_PATIENCE, Settings, Storm
 
 T = TypeVar("T")
 THREADS = 200
@@ -32,6 +32,7 @@ def run_storm(settings: Settings, origin: Origin, screen: Screen) -> Storm:
 
 async def ask(storm: Storm, client: AsyncClient, number: int) -> None:
     """Send request *number* and account for its outcome, cancellation included."""
+    storm.begun(number)
     try:
         response = await client.get(storm.url(number))
     except Exception as error:
@@ -46,13 +47,16 @@ async def ask(storm: Storm, client: AsyncClient, number: int) -> None:
 
 
 async def ask_together(storm: Storm, client: AsyncClient) -> None:
+    """Send one of the requests that are answered only all at once."""
     try:
-        storm.answered_together(await client.get(storm.together_url()))
+        response = await client.get(storm.together_url(), timeout=TOGETHER_PATIENCE)
+        storm.answered_together(response)
     except mooring.HTTPError as error:
         storm.failed(error)
 
 
 async def in_asyncio(settings: Settings, origin: Origin, screen: Screen) -> Storm:
+    """Run the storm with asyncio tasks."""
     transport = mooring.AsyncHTTPTransport(limits=settings.limits)
     storm = Storm(settings, origin, screen, transport.stats)
     async with AsyncClient(transport=transport, timeout=PATIENCE) as client:
@@ -74,6 +78,7 @@ async def in_asyncio(settings: Settings, origin: Origin, screen: Screen) -> Stor
 
 
 async def in_trio(settings: Settings, origin: Origin, screen: Screen) -> Storm:
+    """Run the storm with trio tasks."""
     import trio
 
     transport = mooring.AsyncHTTPTransport(limits=settings.limits)
@@ -101,9 +106,11 @@ async def in_trio(settings: Settings, origin: Origin, screen: Screen) -> Storm:
 
 
 def in_threads(settings: Settings, origin: Origin, screen: Screen) -> Storm:
+    """Run the storm with threads."""
     transport = mooring.HTTPTransport(limits=settings.limits)
     storm = Storm(settings, origin, screen, transport.stats)
     with Client(transport=transport, timeout=PATIENCE) as client:
+        storm.last_resort.append(transport.close)
         with ThreadPoolExecutor(min(THREADS, settings.requests)) as threads:
             asked = [
                 threads.submit(ask_in_thread, storm, client, number)
@@ -141,8 +148,9 @@ def ask_in_thread(storm: Storm, client: Client, number: int) -> None:
 
 
 def ask_together_in_thread(storm: Storm, client: Client) -> None:
+    """Send one of the requests that are answered only all at once."""
     try:
-        response = client.get(storm.together_url())
+        response = client.get(storm.together_url(), timeout=TOGETHER_PATIENCE)
     except mooring.HTTPError as error:
         counted(storm, storm.failed, error)
     else:

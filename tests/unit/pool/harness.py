@@ -93,6 +93,15 @@ class Harness:
         """Tickets that are not over."""
         return [t for t in self.tickets if t.state in (QUEUED, *LEASED)]
 
+    def happened(self) -> list[str]:
+        """The effects of the last input, as ``Kind(what)``."""
+        return [
+            f"{type(e).__name__}({e.ticket.seq})"
+            if isinstance(e, Wake | Rearm)
+            else f"{type(e).__name__}({e.connection.host.key})"
+            for e in self.effects
+        ]
+
     def in_state(self, *states: TicketState) -> list[Ticket]:
         return [t for t in self.tickets if t.state in states]
 
@@ -138,8 +147,27 @@ class Harness:
         self.activate(ticket)
         return ticket
 
-    def cancel(self, ticket: Ticket) -> None:
-        self._tell(lambda: self.core.cancelled(ticket, now=self.now), ticket)
+    def active_shared(self, key: Hashable = "m", *, cap: int = 2) -> Ticket:
+        """The same over HTTP/2, on a connection of *cap* streams."""
+        ticket = self.request(key, multiplex=True)
+        if ticket.state is QUEUED:
+            assert ticket.dial is not None
+            self.dial_ok(ticket.dial, Protocol.HTTP2, cap)
+        self.activate(ticket)
+        return ticket
+
+    def idle(self, key: Hashable = "a") -> Connection:
+        """A connection at rest."""
+        ticket = self.active(key)
+        connection = ticket.connection
+        assert connection is not None
+        self.release(ticket)
+        return connection
+
+    def cancel(self, ticket: Ticket, reason: Reason = Reason.CANCELLED) -> None:
+        self._tell(
+            lambda: self.core.cancelled(ticket, now=self.now, reason=reason), ticket
+        )
         self._require(ticket.state not in (QUEUED, *LEASED), "cancelled, yet alive")
 
     def time_out(self, ticket: Ticket) -> None:
@@ -212,13 +240,8 @@ class Harness:
             lambda: self.core.dialled(connection, protocol, cap=seats, now=self.now)
         )
         if late:
-            effect = self.effects[0]
-            self._require(
-                len(self.effects) == 1
-                and isinstance(effect, Close)
-                and effect.connection is connection,
-                "a late dial is not closed",
-            )
+            closed = [e.connection for e in self.effects if isinstance(e, Close)]
+            self._require(closed == [connection], "20: a late dial is not closed")
 
     def dial_fail(self, connection: Connection, failure: object = "refused") -> None:
         self.sockets.discard(connection)  # a failed dial has closed its socket
@@ -289,7 +312,8 @@ class Harness:
         for effect in effects:
             match effect:
                 case Wake(ticket=ticket):
-                    self._require(ticket in self.sleeping, f"{ticket} woken for nothing")
+                    asleep = ticket in self.sleeping
+                    self._require(asleep, f"{ticket} woken for nothing")
                     self._require(ticket.state is not QUEUED, f"{ticket} woken early")
                     self.sleeping.discard(ticket)
                 case Rearm(ticket=ticket):

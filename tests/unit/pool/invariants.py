@@ -107,7 +107,8 @@ def check(core: PoolCore, tickets: Iterable[Ticket] = ()) -> None:
 @invariant("1 limit")
 def _limit(p: Picture) -> Iterator[str]:
     if len(p.connections) > p.core.limits.max_connections:
-        yield f"{len(p.connections)} connections, {p.core.limits.max_connections} allowed"
+        allowed = p.core.limits.max_connections
+        yield f"{len(p.connections)} connections, {allowed} allowed"
     if p.core.total != len(p.connections):
         yield f"total says {p.core.total}, there are {len(p.connections)}"
 

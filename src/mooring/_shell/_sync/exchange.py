@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import cast
 
 from mooring._body.streams import SyncByteStream, ByteStream, can_replay
 from mooring._errors import NetworkError, RemoteProtocolError
@@ -27,7 +28,10 @@ def carry_out(pool: Pool, request: Request) -> Response:
     Whatever ends this early, cancellation at any await included, gives the ticket
     back in one of the two clauses at the end.
     """
-    timeouts = request.extensions.get("timeout") or NO_TIMEOUTS
+    # What users put into extensions is theirs to get right; these are httpx's.
+    timeouts = cast(
+        "Mapping[str, float | None]", request.extensions.get("timeout") or NO_TIMEOUTS
+    )
     ticket = _ticket_for(request, timeouts)
     read_timeout = timeouts.get("read")
     try:

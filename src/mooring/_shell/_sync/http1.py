@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from mooring._body.streams import SyncByteStream, ByteStream
 from mooring._errors import (
@@ -59,7 +60,7 @@ class HTTP1Driver:
         self.sent = False
         self.body_begun = False
         self._began = self._now()
-        target = request.extensions.get("target") or request.url.raw_path
+        target = cast("bytes", request.extensions.get("target", request.url.raw_path))
         return self.protocol.start(request.method, target, request.headers.raw)
 
     def exchange(
@@ -165,7 +166,10 @@ class HTTP1Driver:
 
     def is_quiet(self) -> bool:
         """Say whether the connection, idle until now, may be used again."""
-        return self.stream.is_quiet()
+        try:
+            return self.stream.is_quiet()
+        except OSError:
+            return False
 
     def rest(self) -> None:
         """Watch for what an idle connection should not receive."""

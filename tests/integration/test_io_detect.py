@@ -18,7 +18,7 @@ async def _ask() -> str:
 
 def test_asyncio_is_recognised() -> None:
     """Inside a running loop the answer is asyncio, also in a bare callback."""
-    answers = []
+    answers: list[str] = []
 
     async def main() -> None:
         asyncio.get_running_loop().call_soon(

@@ -6,7 +6,9 @@ import errno
 import os
 import socket
 import tempfile
+from itertools import count
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -197,7 +199,7 @@ async def test_a_large_body_arrives_whole(world: World) -> None:
         stream, sock = await peer.connect(world)
         sock.setblocking(False)
         rest = memoryview(body)
-        received = []
+        received: list[bytes] = []
         while rest or sum(map(len, received)) < len(body):
             for _ in range(30):
                 try:
@@ -446,23 +448,22 @@ async def test_cancelling_a_connect_anywhere_leaves_no_file_open(world: World) -
         sock.close()
         await world.settle()
         before = open_files()
-        outcomes = []
-        for turns in range(8):
+        for turns in count():
             job = world.start(
                 lambda: world.backend.connect_tcp(peer.address, timeout=LONG)
             )
             for _ in range(turns):
                 await world.turn()
             job.cancel()
-            outcome = await job.join()
-            outcomes.append(outcome == CANCELLED)
+            outcome: Any = await job.join()
             if outcome != CANCELLED:
-                outcome.abort()  # type: ignore[attr-defined]  # a stream
+                outcome.abort()
             await world.settle()
             assert before == open_files()
+            if outcome != CANCELLED:
+                break  # so many turns were enough to connect
 
-        assert True in outcomes
-        assert not outcomes[-1]
+        assert turns > 1
 
 
 @in_worlds(*WORLDS)

@@ -382,9 +382,9 @@ async def test_cancelling_a_handshake_anywhere_leaves_no_file_open(
 ) -> None:
     """Cancelled after any number of turns, a handshake keeps nothing."""
     with Peer() as peer:
-        warm, sock = await peer.connect_tls(world)
+        warm, served = await peer.connect_tls(world)
         warm.abort()
-        sock.close()
+        served.close()
         await world.settle()
         before = open_files()
         outcomes = set()

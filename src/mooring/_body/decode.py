@@ -33,9 +33,9 @@ MAX_OUTPUT_BYTES = 64 * 1024
 # zlib hands back what it has not consumed as a copy. Small slices keep the copies of
 # one long input from adding up to the square of its length.
 MAX_INPUT_BYTES = 16 * 1024
-# brotli checks its limit before it adds a buffer, each twice as large as the last:
-# 32 KiB is what keeps it below the 64.
-BROTLI_LIMIT = 32 * 1024
+# brotli compares its limit with the buffers it has filled before it adds another: a
+# little under 32 KiB, then 64. This stops it after the first.
+BROTLI_LIMIT = 16 * 1024
 # RFC 9659: a zstd content coding may ask for a window of 8 MiB at most.
 ZSTD_WINDOW_LOG = 23
 # gzip members and zstd frames may be empty and may follow each other without end.

@@ -166,7 +166,7 @@ class AsyncBackend(Protocol):
     def start_dial(
         self,
         dial: Callable[[Any], Awaitable[None]],
-        connection: Any,
+        connection: Any,  # noqa: ANN401 - the shell's business
         waiter: AsyncWaiter,
     ) -> Cancellable:
         """Have ``dial(connection)`` carried out.

@@ -63,7 +63,7 @@ class HTTP1Connection:
 
     >>> connection = HTTP1Connection("example.org:80")
     >>> connection.start("GET", b"/", [(b"Host", b"example.org")])
-    b'GET / HTTP/1.1\\r\\nHost: example.org\r\n\r\n'
+    b'GET / HTTP/1.1\r\nHost: example.org\r\n\r\n'
     >>> connection.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     >>> connection.status, connection.take_body(), connection.reusable
     (200, [b'ok'], True)

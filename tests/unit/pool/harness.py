@@ -294,7 +294,9 @@ class Harness:
         self, call: Callable[[], Sequence[Effect]], actor: Ticket | None = None
     ) -> None:
         if not self.checked:
-            self._perform(call())
+            self.effects = call()
+            self._perform(self.effects)
+            self._fall_asleep(actor)
             return
         before = Before(self)
         leases = self._lease_marks()
@@ -337,7 +339,7 @@ class Harness:
                     known |= reason is Reason.CALLED_OFF
                     self._require(known, f"{connection} is closed and not open")
                     self.sockets.discard(connection)
-        held = set(self.core.connections.values())
+        held = set(self.core.connections.values()) if self.checked else self.sockets
         self._require(held == self.sockets, f"sockets {self.sockets}, pool {held}")
 
     def _require_limits(self, connection: Connection) -> None:
@@ -348,14 +350,17 @@ class Harness:
         )
         self._require(mine <= self.limits.max_per_host, "24: too many to one host")
 
+    def _fall_asleep(self, actor: Ticket | None) -> None:
+        """Who reports is awake, and sleeps afterwards only if it must wait."""
+        if actor is not None and actor.state is QUEUED:
+            self.sleeping.add(actor)
+        elif actor is not None:
+            self.sleeping.discard(actor)
+
     # -- comparison with the state before ---------------------------------
 
     def _compare(self, before: Before, actor: Ticket | None) -> None:
-        if actor is not None:
-            if actor.state is QUEUED:
-                self.sleeping.add(actor)
-            else:
-                self.sleeping.discard(actor)
+        self._fall_asleep(actor)
         rearmed = {e.ticket for e in self.effects if isinstance(e, Rearm)}
         for ticket, (state, deadline, dial) in before.states.items():
             if ticket is actor:

@@ -142,7 +142,7 @@ def test_a_dial_out_of_time_is_not_handed_on() -> None:
     h.move_clock(5)
     h.time_out(first)
 
-    assert h.happened() == ["Abort(a)", "Dial(a)"]
+    assert h.happened() == ["Abort(a)", "Rearm(2)", "Dial(a)"]
     assert first.timed_out_dialling
     assert second.deadline == 10
 
@@ -162,7 +162,7 @@ def test_a_spare_dial_too_old_for_a_request_is_replaced() -> None:
     h = Harness()
     h.cancel(h.request("a"))
     h.move_clock(5)
-    ticket = h.request("a", connect_timeout=5)
+    ticket = h.request("a", pool_timeout=5, connect_timeout=5)
 
     assert h.happened() == ["Abort(a)", "Dial(a)"]
     assert ticket.deadline == 10

@@ -215,7 +215,8 @@ def test_things_say_what_they_are() -> None:
     h.cancel(holder)
 
     assert repr(h.effects[0]) == "Close(<Connection 2 closed a>, request cancelled)"
-    assert repr(h.effects[1]) == "Dial(<Connection 3 dialing a>)"
+    assert repr(h.effects[1]) == "Rearm(<Ticket 2 queued a>)"
+    assert repr(h.effects[2]) == "Dial(<Connection 3 dialing a>)"
     assert repr(holder) == "<Ticket 1 cancelled a>"
 
     h.close()

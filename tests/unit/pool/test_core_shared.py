@@ -37,7 +37,7 @@ def test_a_host_that_shares_nothing_gets_the_other_dials_at_once() -> None:
     shared_requests(h, 3)
     h.dial_ok(h.dials()[0], Protocol.HTTP1)
 
-    assert h.happened() == ["Wake(1)", "Dial(m)", "Dial(m)", "Rearm(2)", "Rearm(3)"]
+    assert h.happened() == ["Wake(1)", "Dial(m)", "Dial(m)"]
 
 
 def test_what_a_host_speaks_is_remembered() -> None:

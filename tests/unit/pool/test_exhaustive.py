@@ -1,0 +1,117 @@
+"""Every history of a very small pool, and the way out of each state it reaches."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+import pytest
+
+from mooring._pool.model import Connection, PoolLimits, Ticket
+
+from .harness import Harness
+from .walk import Alphabet, moves
+
+TWO_KEYS = Alphabet(keys=("a", "b"), max_tickets=3, timeouts=False)
+SHARED = Alphabet(
+    keys=("a",),
+    shared_keys=("m",),
+    caps=(0, 1),
+    max_tickets=2,
+    timeouts=False,
+    flips=False,
+)
+"""Zero streams and one: enough to park a connection and to lose a dial."""
+
+
+def shape(h: Harness) -> object:
+    """What decides the future of *h*, without names that differ by accident."""
+    core = h.core
+    order = {t: n for n, t in enumerate(h.tickets)}
+    names = {c: n for n, c in enumerate(core.connections.values())}
+
+    def ticket(t: Ticket | None) -> int | None:
+        return None if t is None else order[t]
+
+    def connection(c: Connection) -> object:
+        return (
+            names[c],
+            c.host.key,
+            c.state,
+            c.protocol,
+            c.cap,
+            c.zombies,
+            c.served > 0,
+            ticket(c.sponsor),
+            frozenset(order[t] for t in c.tickets),
+        )
+
+    return (
+        tuple(
+            (t.key, t.state, t.attempts, t.bypassed, t.reused, t.dial and names[t.dial])
+            for t in h.tickets
+        ),
+        tuple(connection(c) for c in core.connections.values()),
+        tuple(names[c] for c in core.idle_order),
+        tuple(names[c] for c in core.spare_order),
+        tuple((host.key, host.hint) for host in core.hosts.values()),
+        tuple(core._hints.items()),
+    )
+
+
+def explore(limits: PoolLimits, alphabet: Alphabet, *, inline: bool) -> int:
+    """Visit every state, breadth first; return how many there are."""
+    seen = set()
+    todo: deque[tuple[str, ...]] = deque([()])
+    while todo:
+        path = todo.popleft()
+        h = replayed(limits, alphabet, path, inline=inline)
+        names = [name for name, _ in moves(h, alphabet)]
+        for name in names:
+            h = replayed(limits, alphabet, path, inline=inline)
+            act = dict(moves(h, alphabet))[name]
+            h.checked = True
+            act(h)
+            key = shape(h)
+            if key in seen:
+                continue
+            seen.add(key)
+            todo.append((*path, name))
+            h.checked = False
+            h.drain_out()
+    return len(seen)
+
+
+def replayed(
+    limits: PoolLimits, alphabet: Alphabet, path: tuple[str, ...], *, inline: bool
+) -> Harness:
+    """A pool with the history *path*, which was checked when it was new."""
+    h = Harness(limits, inline=inline, checked=False)
+    for name in path:
+        dict(moves(h, alphabet))[name](h)
+    return h
+
+
+@pytest.mark.parametrize("inline", [False, True], ids=["tasks", "threads"])
+@pytest.mark.parametrize(
+    ("limits", "alphabet"),
+    [
+        pytest.param(PoolLimits(max_connections=1), TWO_KEYS, id="one"),
+        pytest.param(
+            PoolLimits(max_connections=2, max_keepalive=1, bypass_budget=0),
+            TWO_KEYS,
+            id="two",
+        ),
+        pytest.param(
+            PoolLimits(max_connections=math.inf, max_per_host=1),
+            TWO_KEYS,
+            id="one per host",
+        ),
+        pytest.param(PoolLimits(max_connections=1), SHARED, id="streams"),
+    ],
+)
+def test_no_history_breaks_the_pool(
+    limits: PoolLimits, alphabet: Alphabet, inline: bool
+) -> None:
+    """Each state keeps every invariant, and from each the queue can empty."""
+    assert explore(limits, alphabet, inline=inline) > 100

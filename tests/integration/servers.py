@@ -28,7 +28,20 @@ BUFFER = 256 * 1024
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 ESTABLISHED = "01"
 
-__all__ = ["Connection", "Ending", "Gate", "Origin", "client_sockets", "established"]
+__all__ = [
+    "Connection",
+    "Ending",
+    "Gate",
+    "Origin",
+    "Script",
+    "client_sockets",
+    "established",
+    "held_by",
+    "in_company_of",
+    "keep_alive",
+    "open_files",
+    "raw",
+]
 
 
 class Ending(Enum):
@@ -63,6 +76,12 @@ class Gate:
     def close(self) -> None:
         self._reader.close()
         self._writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 @dataclass(frozen=True)
@@ -194,6 +213,32 @@ def raw(*pieces: bytes) -> Script:
     return script
 
 
+def held_by(gate: Gate) -> Script:
+    """Answer requests for ``/held...`` when *gate* is open, others at once."""
+
+    def script(connection: Connection) -> None:
+        while (request := connection.request()) is not None:
+            if request.target.startswith("/held"):
+                connection.hold(gate)
+            if connection.ended is None:
+                connection.respond()
+
+    return script
+
+
+def in_company_of(many: int) -> Script:
+    """Answer requests for ``/together`` when *many* are there, others at once."""
+    barrier = threading.Barrier(many, timeout=LONG)
+
+    def script(connection: Connection) -> None:
+        while (request := connection.request()) is not None:
+            if request.target == "/together":
+                barrier.wait()
+            connection.respond()
+
+    return script
+
+
 class Origin:
     """A listening port and the scripts that serve it.
 
@@ -213,7 +258,6 @@ class Origin:
         self._default = default
         self._context = context
         self.bell = Gate()
-        self._gates = [self.bell]
         self._order = Ending.FIN
         self.changed = threading.Condition()
         self.connections: list[Connection] = []
@@ -238,8 +282,7 @@ class Origin:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        for gate in self._gates:
-            gate.close()
+        self.bell.close()
 
     # -- what tests ask and say ---------------------------------------------------
 
@@ -248,10 +291,9 @@ class Origin:
         scheme = "http" if self._context is None else "https"
         return f"{scheme}://127.0.0.1:{self.port}/"
 
-    def gate(self) -> Gate:
-        """Return a new gate that lives as long as the origin."""
-        self._gates.append(Gate())
-        return self._gates[-1]
+    @property
+    def accepted(self) -> int:
+        return len(self.connections)
 
     def endings(self) -> list[Ending | None]:
         """Say how the client ended each connection so far."""
@@ -327,6 +369,8 @@ class Origin:
             connection.close()
         except Told:
             connection.close(self._order)
+        except threading.BrokenBarrierError:
+            connection.close()
         except OSError:
             connection.close()
         with self.changed:

@@ -8,13 +8,16 @@ awaits call blocking code and never suspend. The loops are run plainly, with
 from __future__ import annotations
 
 import asyncio
+import functools
+import inspect
 import os
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
+import pytest
 import trio
 
 import mooring
@@ -27,7 +30,6 @@ from tests.integration.io_worlds import (
     TrioWorld,
     UvloopWorld,
     World,
-    in_worlds,
 )
 from tests.integration.servers import LONG, Origin
 
@@ -162,6 +164,34 @@ async def caller(world: World, **options: Any) -> AsyncIterator[Caller]:
                 await made.close()
         else:
             await made.close()
+
+
+def in_worlds(
+    *worlds: type[World],
+) -> Callable[[Callable[..., Coroutine[Any, Any, None]]], Callable[..., None]]:
+    """Make a test of a scenario, once for each of *worlds*; other arguments stay."""
+
+    def decorate(
+        scenario: Callable[..., Coroutine[Any, Any, None]],
+    ) -> Callable[..., None]:
+        def test(*, world: type[World], **others: object) -> None:
+            world().run(functools.partial(_scenario, scenario, others))
+
+        test.__name__ = scenario.__name__
+        test.__doc__ = scenario.__doc__
+        test.__signature__ = inspect.signature(scenario)  # type: ignore[attr-defined]
+        mark = pytest.mark.parametrize("world", worlds, ids=lambda world: world.name)
+        return cast("Callable[..., None]", mark(test))
+
+    return decorate
+
+
+async def _scenario(
+    scenario: Callable[..., Coroutine[Any, Any, None]],
+    others: dict[str, object],
+    world: World,
+) -> None:
+    await scenario(world, **others)
 
 
 async def until(world: World, origin: Origin, condition: Callable[[], object]) -> None:

@@ -70,7 +70,7 @@ def explore(limits: PoolLimits, alphabet: Alphabet, *, inline: bool) -> int:
         for name in names:
             h = replayed(limits, alphabet, path, inline=inline)
             act = dict(moves(h, alphabet))[name]
-            h.checked = True
+            h.begin_checks()
             act(h)
             key = shape(h)
             if key in seen:

@@ -18,8 +18,15 @@ from .nginx import Nginx, NginxMissing
 from .report import Result, as_json, lines
 
 PACKAGES = (
-    "mooring aiohttp pyreqwest httpx2 urllib3 httptools uvloop trio".split()
-)  # fmt: skip
+    "mooring",
+    "aiohttp",
+    "pyreqwest",
+    "httpx2",
+    "urllib3",
+    "httptools",
+    "uvloop",
+    "trio",
+)
 SPARE_SECONDS = 30.0
 
 
@@ -39,8 +46,9 @@ def measure(entry: Entry, url: str, seconds: float) -> Measurement | str:
         return Measurement(**json.loads(child.stdout))
     if child.returncode == MISSING:
         return child.stderr.strip()
-    last = (child.stderr.strip().splitlines() or ["no word of why"])[-1]
-    return f"failed: {last}"
+    # The last line that says something: exception groups end in a frame.
+    said = [line.strip(" |+-") for line in child.stderr.splitlines()]
+    return "failed: " + ([line for line in said if line] or ["no word of why"])[-1]
 
 
 def run_case(case: Case, url: str, *, rounds: int, seconds: float) -> Result:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
+from typing import cast
 from urllib.parse import urlsplit
 
 import httptools
@@ -38,7 +39,7 @@ class _Parsed:
 class _Wire(asyncio.Protocol, _Parsed):
     """One connection, one future per response."""
 
-    transport: asyncio.Transport
+    transport: asyncio.WriteTransport
 
     def __init__(self) -> None:
         _Parsed.__init__(self)
@@ -46,8 +47,8 @@ class _Wire(asyncio.Protocol, _Parsed):
         self.waiter: asyncio.Future[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # A cast, because uvloop's transports are not subclasses of asyncio's.
+        self.transport = cast("asyncio.WriteTransport", transport)
 
     def data_received(self, data: bytes) -> None:
         self.parser.feed_data(data)
@@ -62,7 +63,8 @@ class AsyncFloor:
 
     def __init__(self, url: str, connections: int) -> None:
         parts = urlsplit(url)
-        self._address = (parts.hostname, parts.port)
+        assert parts.port is not None
+        self._port = parts.port
         self._head = HEAD % parts.netloc.encode()
         self._free = connections
         self._idle: list[_Wire] = []
@@ -87,7 +89,7 @@ class AsyncFloor:
         loop = asyncio.get_running_loop()
         if self._free:
             self._free -= 1
-            _, wire = await loop.create_connection(_Wire, *self._address)
+            _, wire = await loop.create_connection(_Wire, "127.0.0.1", self._port)
             return wire
         waiter: asyncio.Future[_Wire] = loop.create_future()
         self._waiting.append(waiter)

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 if TYPE_CHECKING:
-    from mooring import Client, Response
+    from mooring._client._sync.client import Client
+    from mooring._messages.response import Response
 
 USAGE, CANNOT_WRITE, INTERRUPTED = 2, 23, 130
 STATUS_FAILED = 22
@@ -95,9 +96,10 @@ class _PrintVersion(argparse.Action):
         values: object,
         option_string: str | None = None,
     ) -> None:
-        from mooring import __version__
-
-        sys.stdout.write(f"mooring {__version__}\n")
+        # The package is loaded already; importing from it here would be a step
+        # sideways, to all that stands in its shop window.
+        version = vars(sys.modules["mooring"])["__version__"]
+        sys.stdout.write(f"mooring {version}\n")
         parser.exit()
 
 
@@ -134,7 +136,7 @@ def _get(options: argparse.Namespace) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from mooring import Client
+    from mooring._client._sync.client import Client
 
     if options.no_verify:
         _say("warning: certificates are not checked (--no-verify)")

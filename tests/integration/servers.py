@@ -175,6 +175,12 @@ class Connection:
         except OSError:
             self._gone(Ending.RST)
 
+    def tell(self, word: str) -> None:
+        """Let the test know how far the script has come."""
+        with self.origin.changed:
+            self.origin.told.append(word)
+            self.origin.changed.notify_all()
+
     def half_close(self) -> None:
         self.sock.shutdown(socket.SHUT_WR)
 
@@ -262,6 +268,8 @@ class Origin:
         self.changed = threading.Condition()
         self.connections: list[Connection] = []
         self.requests: list[Seen] = []
+        self.told: list[str] = []
+        """What scripts said with ``tell``."""
         self.open = 0
         self.most_open = 0
         self._threads: list[threading.Thread] = []

@@ -323,11 +323,13 @@ async def test_327_bytes_on_an_idle_connection_answer_nobody(world: World) -> No
         connection.request()
         connection.respond()
         connection.respond(status="408 Request Timeout")
+        connection.tell("timed out")
         connection.until_gone()
 
     with Origin(times_out) as origin:
         async with caller(world) as client:
             await client.get(origin.url)
+            origin.wait_until(lambda: origin.told)
             response = await client.get(origin.url)
 
             assert 200 == response.status_code

@@ -84,6 +84,12 @@ class Caller:
         assert isinstance(stats, PoolStats)
         return stats
 
+    @property
+    def is_at_rest(self) -> bool:
+        """No request has, or waits for, a connection."""
+        stats = self.transport.stats()
+        return stats is None or not (stats.leases or stats.queued)
+
     async def request(self, method: str, url: str, **options: Any) -> mooring.Response:
         return await self._result(self.client.request(method, url, **options))
 
@@ -105,6 +111,11 @@ class Caller:
         else:
             async with manager as response:
                 yield response
+
+    async def open(self, method: str, url: str) -> mooring.Response:
+        """Send a request and return its response unread, with nobody to close it."""
+        request = self.client.build_request(method, url)
+        return await self._result(self.client.send(request, stream=True))
 
     async def read(self, response: mooring.Response) -> bytes:
         return response.read() if self.is_sync else await response.aread()
@@ -141,6 +152,13 @@ class Pieces:
         piece = next(self._raw) if self._is_sync else await anext(self._raw)
         assert isinstance(piece, bytes)
         return piece
+
+    async def close(self) -> None:
+        """End the iteration; trio complains of generators that are dropped."""
+        if self._is_sync:
+            self._raw.close()
+        else:
+            await self._raw.aclose()
 
 
 def iter_sync(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -82,11 +82,11 @@ class World:
 
         self.network.serve(host, port, handle)
 
-    def run(self, main: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401
+    def run(self, main: Coroutine[Any, Any, Any]) -> Any:
         return self.kernel.run(main)
 
     @property
-    def core(self) -> Any:  # noqa: ANN401 - the pool under test
+    def core(self) -> Any:
         pool = self.transport._pool
         assert pool is not None
         return pool._core

@@ -93,6 +93,12 @@ class AsyncioBackend:
     def call_at(self, when: float, callback: Callable[[], None]) -> Cancellable:
         return self._loop.call_at(when, callback)
 
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback)
+        except RuntimeError:
+            pass  # the loop is closed
+
     async def resolve(
         self, host: str, port: int, timeout: float | None
     ) -> Sequence[Address]:

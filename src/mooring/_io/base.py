@@ -180,6 +180,15 @@ class AsyncBackend(Protocol):
         """Call *callback* once at *when*. Must not keep the process alive."""
         ...
 
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        """Call *callback* when nothing else of this backend runs.
+
+        May be asked for anywhere: in another thread, and in a finalizer, which
+        the collector can run in the middle of any step. In threads it is called
+        at once, so it must not wait there. Forgotten when the loop is over.
+        """
+        ...
+
     async def resolve(
         self, host: str, port: int, timeout: float | None
     ) -> Sequence[Address]:
@@ -285,6 +294,8 @@ class Backend(Protocol):
     ) -> Cancellable: ...
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Cancellable: ...
+
+    def call_soon(self, callback: Callable[[], None]) -> None: ...
 
     def resolve(
         self, host: str, port: int, timeout: float | None

@@ -240,6 +240,9 @@ class MemoryBackend:
     def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
         return self._kernel.call_at(when, callback)
 
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        self._kernel.call_at(self._kernel.now(), callback)
+
     async def resolve(
         self, host: str, port: int, timeout: float | None
     ) -> Sequence[Address]:

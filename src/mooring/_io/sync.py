@@ -73,6 +73,10 @@ class SyncBackend:
         """Call *callback* from the thread ``mooring-timer``; it must be quick."""
         return call_at(when, callback)
 
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        """Call *callback* here: no loop is there to do it."""
+        callback()
+
     def resolve(self, host: str, port: int, timeout: float | None) -> Sequence[Address]:
         """Look *host* up, in a thread of its own if it might take long.
 

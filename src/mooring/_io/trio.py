@@ -98,6 +98,12 @@ class TrioBackend:
         )
         return scope
 
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        try:
+            self._token.run_sync_soon(callback)
+        except trio.RunFinishedError:
+            pass
+
     async def resolve(
         self, host: str, port: int, timeout: float | None
     ) -> Sequence[Address]:

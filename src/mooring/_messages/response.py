@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from .._body.decode import IdentityDecoder, decoded_pieces, decoder_for
@@ -367,9 +366,8 @@ class Response(ResponseHead):
             exc._request = self._request
 
     def _stop_watch(self) -> None:
-        start = self._elapsed_start
-        if start is not None and self._elapsed is None:
-            clock = self._clock or _default_clock()
+        start, clock = self._elapsed_start, self._clock
+        if start is not None and clock is not None and self._elapsed is None:
             self._elapsed = clock() - start
 
     def iter_raw(self, chunk_size: int | None = None) -> Iterator[bytes]:
@@ -568,13 +566,6 @@ class Response(ResponseHead):
         self.is_closed = True
         self.extensions = {}
         self.stream = UnattachedStream()
-
-
-@cache
-def _default_clock() -> Callable[[], float]:
-    from time import perf_counter  # the client's, unless it brings another
-
-    return perf_counter
 
 
 def _wrong_colour(what: str) -> RuntimeError:

@@ -381,4 +381,3 @@ class Ledger:
             cancelled=counts["cancelled"],
             closed={r.name.lower(): n for r, n in self._closed.items() if n},
         )
-

@@ -119,7 +119,7 @@ class Ticket:
         pool_timeout: float = math.inf,
         connect_timeout: float = math.inf,
         multiplex: bool = False,
-        waiter: Any = None,
+        waiter: Any = None,  # noqa: ANN401 - the shell's own
     ) -> None:
         self.key = key
         self.multiplex = multiplex

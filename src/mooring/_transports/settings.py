@@ -98,8 +98,9 @@ def unsupported_scheme(url: URL) -> UnsupportedProtocol:
         error = UnsupportedProtocol(
             "Request URL is missing an 'http://' or 'https://' protocol."
         )
-        if url.path:
-            error.add_note(f"https://{url.path} may be what was meant")
+        guess = url.path.lstrip("/")
+        if guess:
+            error.add_note(f"'https://{guess}' may be what was meant")
         return error
     error = UnsupportedProtocol(
         f"Request URL has an unsupported protocol '{url.scheme}://'."

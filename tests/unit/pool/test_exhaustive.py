@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from mooring._pool.model import Connection, PoolLimits, Ticket
+from mooring._pool.model import Connection, PoolLimits, Ticket, TicketState
 
 from .harness import Harness
+from .invariants import LEASED
 from .walk import Alphabet, moves
 
-TWO_KEYS = Alphabet(keys=("a", "b"), max_tickets=3, timeouts=False)
+Act = Callable[[Harness], object]
+
+TWO_KEYS = Alphabet(keys=("a", "b"), max_tickets=3, timeouts=False, retries=False)
+NO_FAULTS = replace(TWO_KEYS, faults=False)
 SHARED = Alphabet(
     keys=("a",),
     shared_keys=("m",),
     caps=(0, 1),
-    max_tickets=2,
+    max_tickets=3,
     timeouts=False,
+    retries=False,
     flips=False,
 )
 """Zero streams and one: enough to park a connection and to lose a dial."""
@@ -49,6 +55,8 @@ def shape(h: Harness) -> object:
     return (
         tuple(
             (t.key, t.state, t.attempts, t.bypassed, t.reused, t.dial and names[t.dial])
+            if t.state in (TicketState.QUEUED, *LEASED)
+            else None
             for t in h.tickets
         ),
         tuple(connection(c) for c in core.connections.values()),
@@ -62,33 +70,29 @@ def shape(h: Harness) -> object:
 def explore(limits: PoolLimits, alphabet: Alphabet, *, inline: bool) -> int:
     """Visit every state, breadth first; return how many there are."""
     seen = set()
-    todo: deque[tuple[str, ...]] = deque([()])
+    todo: deque[tuple[Act, ...]] = deque([()])
     while todo:
         path = todo.popleft()
-        h = replayed(limits, alphabet, path, inline=inline)
-        names = [name for name, _ in moves(h, alphabet)]
-        for name in names:
-            h = replayed(limits, alphabet, path, inline=inline)
-            act = dict(moves(h, alphabet))[name]
+        h = replayed(limits, path, inline=inline)
+        for _, act in moves(h, alphabet):
+            h = replayed(limits, path, inline=inline)
             h.begin_checks()
             act(h)
             key = shape(h)
             if key in seen:
                 continue
             seen.add(key)
-            todo.append((*path, name))
+            todo.append((*path, act))
             h.checked = False
             h.drain_out()
     return len(seen)
 
 
-def replayed(
-    limits: PoolLimits, alphabet: Alphabet, path: tuple[str, ...], *, inline: bool
-) -> Harness:
+def replayed(limits: PoolLimits, path: tuple[Act, ...], *, inline: bool) -> Harness:
     """A pool with the history *path*, which was checked when it was new."""
     h = Harness(limits, inline=inline, checked=False)
-    for name in path:
-        dict(moves(h, alphabet))[name](h)
+    for act in path:
+        act(h)
     return h
 
 
@@ -99,12 +103,12 @@ def replayed(
         pytest.param(PoolLimits(max_connections=1), TWO_KEYS, id="one"),
         pytest.param(
             PoolLimits(max_connections=2, max_keepalive=1, bypass_budget=0),
-            TWO_KEYS,
+            NO_FAULTS,
             id="two",
         ),
         pytest.param(
-            PoolLimits(max_connections=math.inf, max_per_host=1),
-            TWO_KEYS,
+            PoolLimits(max_connections=2, max_per_host=1),
+            NO_FAULTS,
             id="one per host",
         ),
         pytest.param(PoolLimits(max_connections=1), SHARED, id="streams"),

@@ -24,7 +24,8 @@ from mooring._pool.model import (
 )
 from mooring._pool.retry import Facts
 
-from .harness import LEASED, Harness
+from .harness import Harness
+from .invariants import LEASED
 
 T = TypeVar("T")
 
@@ -83,7 +84,9 @@ class PoolMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.h.tickets)
     @rule(n=PICK)
     def activate(self, n: int) -> None:
-        self.h.activate(picked(self.h.in_state(TicketState.ASSIGNED) or self.h.tickets, n))
+        self.h.activate(
+            picked(self.h.in_state(TicketState.ASSIGNED) or self.h.tickets, n)
+        )
 
     @precondition(lambda self: self.h.tickets)
     @rule(n=PICK)
@@ -174,9 +177,7 @@ class PoolMachine(RuleBasedStateMachine):
 
     def anyone(self) -> list[Connection]:
         """An open connection, or one that was, whose driver is late with news."""
-        return self.h.of_state(*OPEN) or sorted(
-            self.h.answered, key=lambda c: c.number
-        )
+        return self.h.of_state(*OPEN) or sorted(self.h.answered, key=lambda c: c.number)
 
     @precondition(has_shared)
     @rule(n=PICK, cap=st.integers(0, 3))

@@ -201,10 +201,10 @@ def run(core: type[PoolCore], alphabet: Alphabet, seed: int) -> None:
     h.close()
 
 
-@pytest.mark.parametrize(("mutant", "alphabet"), MUTANTS, ids=lambda v: getattr(v, "__name__", ""))
-def test_the_checker_sees_the_bug(
-    mutant: type[PoolCore], alphabet: Alphabet
-) -> None:
+@pytest.mark.parametrize(
+    ("mutant", "alphabet"), MUTANTS, ids=lambda v: getattr(v, "__name__", "")
+)
+def test_the_checker_sees_the_bug(mutant: type[PoolCore], alphabet: Alphabet) -> None:
     """A core with a classic bug in it fails within eighty short histories."""
 
     def search() -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from mooring._pool.model import ConnectionState, Protocol, Reason, TicketState
 from mooring._pool.retry import Facts
 
-from .harness import LEASED, Harness
+from .harness import Harness
+from .invariants import LEASED
 
 Move = tuple[str, Callable[[Harness], object]]
 
@@ -32,6 +33,9 @@ class Alphabet:
     flips: bool = True
     """Whether a host may speak HTTP/2 on one connection and not on the next."""
     timeouts: bool = True
+    retries: bool = True
+    faults: bool = True
+    """Whether connections die, before, in or after an exchange."""
     closes: bool = False
 
 
@@ -70,14 +74,22 @@ def _of_tickets(h: Harness, alphabet: Alphabet) -> Iterator[Move]:
             f"release {i}",
             lambda h, i=i: h.release(h.tickets[i]),  # type: ignore[misc]
         )
+        if not alphabet.faults:
+            if ticket.state is TicketState.ASSIGNED:
+                yield (
+                    f"activate {i}",
+                    lambda h, i=i: h.activate(h.tickets[i]),  # type: ignore[misc]
+                )
+            continue
         yield (
             f"break {i}",
             lambda h, i=i: h.release(h.tickets[i], Reason.UNUSABLE),  # type: ignore[misc]
         )
-        yield (
-            f"fail {i}",
-            lambda h, i=i: h.fail(h.tickets[i], LOST),  # type: ignore[misc]
-        )
+        if alphabet.retries:
+            yield (
+                f"fail {i}",
+                lambda h, i=i: h.fail(h.tickets[i], LOST),  # type: ignore[misc]
+            )
         if ticket.state is TicketState.ASSIGNED:
             yield (
                 f"activate {i}",
@@ -123,10 +135,11 @@ def _of_connections(h: Harness, alphabet: Alphabet) -> Iterator[Move]:
         ConnectionState.IDLE, ConnectionState.BUSY, ConnectionState.PARKED
     ):
         n = c.number
-        yield (
-            f"die {n}",
-            lambda h, n=n: h.die(h.core.connections[n]),  # type: ignore[misc]
-        )
+        if alphabet.faults:
+            yield (
+                f"die {n}",
+                lambda h, n=n: h.die(h.core.connections[n]),  # type: ignore[misc]
+            )
         if c.protocol is not Protocol.HTTP2:
             continue
         for cap in alphabet.caps:

@@ -34,6 +34,12 @@ class HTTP1Body(SyncByteStream):
         self._read_timeout = read_timeout
         self._over = False
 
+    def __del__(self) -> None:
+        # Dropped without being closed: the lease must not be lost with it.
+        if not self._over:
+            self._over = True
+            self._pool.release_soon(self._ticket, self._generation)
+
     def __iter__(self) -> Iterator[bytes]:
         protocol = self._connection.protocol
         try:
@@ -46,7 +52,7 @@ class HTTP1Body(SyncByteStream):
                 if not self._over:
                     self._connection.receive(self._read_timeout)
         except GeneratorExit:
-            # Maybe in a finalizer, with the pool's lock held by this very thread.
+            # Maybe in a finalizer, so not the way that takes the lock.
             if not self._over:
                 self._over = True
                 self._pool.release_soon(self._ticket, self._generation)

@@ -64,7 +64,10 @@ class Pool:
     def stats(self) -> PoolStats:
         """Account of the pool as it is now."""
         with self._mutex:
-            return self._core.stats()
+            stats = self._core.stats()
+        if self._left_behind:
+            self._sweep()
+        return stats
 
     # -- a ticket's way -------------------------------------------------------
 
@@ -101,6 +104,8 @@ class Pool:
                 self._perform(
                     self._core.found_dead(ticket, ticket.generation, now=self._now())
                 )
+            if self._left_behind:
+                self._sweep()
 
     def _wait(self, ticket: Ticket) -> None:
         waiter = ticket.waiter
@@ -111,6 +116,8 @@ class Pool:
             if ticket.state is QUEUED and self._now() >= ticket.deadline:
                 with self._mutex:
                     self._perform(self._core.timed_out(ticket, now=self._now()))
+                if self._left_behind:
+                    self._sweep()
 
     def activate(self, ticket: Ticket) -> None:
         """The next thing the caller does is write."""
@@ -125,7 +132,9 @@ class Pool:
             if ticket.waiter is None:
                 ticket.waiter = self.backend.waiter()
             self._perform(self._core.failed(ticket, generation, facts, now=self._now()))
-            return ticket.state in (QUEUED, ASSIGNED)
+        if self._left_behind:
+            self._sweep()
+        return ticket.state in (QUEUED, ASSIGNED)
 
     def cancel(self, ticket: Ticket, reason: Reason) -> None:
         """Give up, at whatever stage; does nothing once the ticket is done."""
@@ -157,12 +166,13 @@ class Pool:
             self._sweep()
 
     def release_soon(self, ticket: Ticket, generation: int) -> None:
-        """End the lease of an abandoned response, where no lock may be waited for.
+        """End the lease of an abandoned response, from wherever that is noticed.
 
-        A finalizer can run inside the pool's own critical section.
+        A finalizer can run inside the pool's own critical section, where its lock
+        cannot be waited for, and in a thread that is not the loop's.
         """
         self._left_behind.append((ticket, generation))
-        self._sweep()
+        self.backend.call_soon(self._sweep)
 
     def _sweep(self) -> None:
         """End the leases left behind, unless somebody is in the critical section.
@@ -257,6 +267,8 @@ class Pool:
             self._perform(
                 self._core.dial_failed(connection, failure, now=self._now())
             )
+        if self._left_behind:
+            self._sweep()
 
     def _heard_noise(self, connection: Connection) -> None:
         """An idle connection received something: it cannot be used any more."""
@@ -278,6 +290,8 @@ class Pool:
             self._reaper = None
             self._perform(self._core.ticked(now=self._now()))
             self._arm_reaper()
+        if self._left_behind:
+            self._sweep()
 
     def close(self) -> None:
         """Turn every waiter away, close every connection. Idempotent."""

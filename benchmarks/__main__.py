@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from dataclasses import asdict
@@ -46,9 +47,9 @@ def measure(entry: Entry, url: str, seconds: float) -> Measurement | str:
         return Measurement(**json.loads(child.stdout))
     if child.returncode == MISSING:
         return child.stderr.strip()
-    # The last line that says something: exception groups end in a frame.
-    said = [line.strip(" |+-") for line in child.stderr.splitlines()]
-    return "failed: " + ([line for line in said if line] or ["no word of why"])[-1]
+    # The last line that names an exception: groups end in frames and counts.
+    named = re.findall(r"^[ |]*([\w.]+: .*)$", child.stderr, re.MULTILINE)
+    return f"failed: {named[-1] if named else 'no word of why'}"
 
 
 def run_case(case: Case, url: str, *, rounds: int, seconds: float) -> Result:

@@ -75,15 +75,19 @@ CASES = (
 
 
 def find_cases(names: list[str]) -> list[Case]:
-    """Return the cases whose names begin with any of *names*; all if none is given.
+    """Return the cases called *names*, or beginning so; all if none is given.
 
     Raises:
         LookupError: a name fits no case.
     """
     if not names:
         return list(CASES)
+    found: list[Case] = []
     for name in names:
-        if not any(case.name.startswith(name) for case in CASES):
+        exact = [case for case in CASES if case.name == name]
+        fitting = exact or [case for case in CASES if case.name.startswith(name)]
+        if not fitting:
             known = ", ".join(case.name for case in CASES)
             raise LookupError(f"no case is called {name!r}; there are: {known}")
-    return [case for case in CASES if case.name.startswith(tuple(names))]
+        found += [case for case in fitting if case not in found]
+    return found

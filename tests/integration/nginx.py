@@ -131,6 +131,9 @@ def running_nginx(folder: Path) -> Iterator[Nginx]:
         socket.create_server(("127.0.0.1", 0), backlog=512) as listener,
         socket.create_server(("127.0.0.1", 0), backlog=512) as tls_listener,
     ):
+        # nginx takes them as they are, and would block in accept() like anybody.
+        listener.setblocking(False)
+        tls_listener.setblocking(False)
         port, tls_port = listener.getsockname()[1], tls_listener.getsockname()[1]
         settings = CONFIGURATION.format(
             folder=folder,

@@ -144,8 +144,10 @@ class Connection:
         if pending and gate is None:
             return False
         poll = select.poll()
-        for waited in filter(None, (self.sock, self.origin.bell, gate)):
-            poll.register(waited, select.POLLIN)
+        poll.register(self.sock, select.POLLIN)
+        poll.register(self.origin.bell, select.POLLIN)
+        if gate is not None:
+            poll.register(gate, select.POLLIN)
         ready = {number for number, _ in poll.poll(LONG * 1000)}
         if self.origin.bell.fileno() in ready:
             raise Told
@@ -155,6 +157,13 @@ class Connection:
         """Do nothing until *gate* opens, or the client leaves."""
         if not self.wait(gate):
             self.receive()
+
+    def hold_unread(self, gate: Gate) -> None:
+        """Wait for *gate* alone, whatever the client does."""
+        poll = select.poll()
+        for waited in (self.origin.bell, gate):
+            poll.register(waited, select.POLLIN)
+        poll.poll(LONG * 1000)
 
     def until_gone(self) -> None:
         """Keep all that comes until the client closes."""
@@ -185,7 +194,9 @@ class Connection:
         self.sock.shutdown(socket.SHUT_WR)
 
     def close(self, how: Ending = Ending.FIN) -> None:
-        """End it; a client that looks now sees it."""
+        """End it, if it is not; a client that looks now sees it."""
+        if self.sock.fileno() < 0:
+            return
         if how is Ending.RST:
             linger = struct.pack("ii", 1, 0)
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
@@ -374,12 +385,11 @@ class Origin:
         try:
             if self._context is None or self._shook_hands(connection):
                 script(connection)
-            connection.close()
         except Told:
             connection.close(self._order)
-        except threading.BrokenBarrierError:
-            connection.close()
-        except OSError:
+        except (threading.BrokenBarrierError, OSError):
+            pass  # a client that left, in the middle of something or of a handshake
+        finally:
             connection.close()
         with self.changed:
             self.open -= 1

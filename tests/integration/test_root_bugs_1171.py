@@ -13,6 +13,7 @@ import asyncio
 import gc
 import random
 import threading
+from functools import partial
 
 import pytest
 import trio
@@ -32,7 +33,6 @@ from tests.integration.servers import (
 from tests.integration.worlds import (
     ALL,
     CANCELLED,
-    COROUTINES,
     EVERYWHERE,
     AsyncioWorld,
     Caller,
@@ -85,19 +85,18 @@ async def test_1171a_5000_tasks_on_10_connections(world: World) -> None:
 def test_1171a_200_threads_on_10_connections() -> None:
     """5000 requests of 200 threads, over ten sockets and not one more."""
 
-    async def ask_often() -> object:
-        return {(await client.get(origin.url)).status_code for _ in range(25)}
-
     async def scenario(world: World) -> None:
-        nonlocal client
         async with caller(world, limits=TEN) as client:
+
+            async def ask_often() -> object:
+                return {(await client.get(origin.url)).status_code for _ in range(25)}
+
             outcomes = await at_once(world, [ask_often] * 200)
 
             assert [{200}] * 200 == outcomes
             assert 10 == origin.accepted == origin.most_open
             assert 10 == client.stats.most_connections
 
-    client: Caller
     with Origin() as origin, Sampler(origin.port) as kernel:
         SyncWorld().run(scenario)
     assert kernel.most is None or kernel.most <= 10
@@ -112,16 +111,10 @@ async def test_1171d_a_freed_connection_serves_who_asked_first(world: World) -> 
             expected = [f"/held/{number}" for number in range(20)]
             for number, target in enumerate(expected):
                 url = origin.url + target[1:]
-                jobs.append(world.start(lambda url=url: client.get(url)))
-                await eventually(
-                    world,
-                    lambda number=number: (
-                        client.transport.stats() is not None
-                        and client.stats.queued == number
-                        and client.stats.leases == 1
-                    ),
-                )
-            await until(world, origin, lambda: origin.requests)
+                jobs.append(world.start(partial(client.get, url)))
+                if number == 0:
+                    await until(world, origin, lambda: origin.requests)
+                await eventually(world, partial(is_queued, client, number))
             gate.open()
             for job in jobs:
                 assert 200 == status_of(await job.join())
@@ -191,6 +184,31 @@ async def test_1171b_a_dropped_response_gives_its_slot_back(world: World) -> Non
 
             assert 200 == (await client.get(origin.url)).status_code
             assert 1 == client.stats.connections
+
+
+@in_worlds(*EVERYWHERE)
+async def test_1171b_a_response_dropped_in_another_thread_serves_a_waiter(
+    world: World,
+) -> None:
+    """The collector runs anywhere; who waits is served without any further call."""
+
+    def long(connection: Connection) -> None:
+        connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\nbegin")
+        connection.until_gone()
+
+    with Origin(long) as origin:
+        async with caller(world, limits=ONE) as client:
+            responses = [await client.open("GET", origin.url)]
+            waiting = world.start(partial(client.get, origin.url))
+            await eventually(world, partial(is_queued, client, 1))
+            dropping = threading.Thread(target=responses.clear)
+            dropping.start()
+            dropping.join()
+            gc.collect()
+
+            assert 200 == status_of(await waiting.join())
+            assert {"abandoned": 1} == client.stats.closed
 
 
 @in_worlds(SyncWorld, AsyncioWorld, UvloopWorld)
@@ -283,9 +301,7 @@ async def test_1171c_50_rounds_of_random_cancellation(world: World) -> None:
     assert kernel.most is None or kernel.most <= 10
 
 
-async def storm(
-    world: World, client: Caller, url: str, chance: random.Random
-) -> None:
+async def storm(world: World, client: Caller, url: str, chance: random.Random) -> None:
     """Start forty requests; cancel half of them whenever it pleases *chance*."""
     jobs = [world.start(lambda: client.get(url)) for _ in range(40)]
     for job in chance.sample(jobs, 20):
@@ -337,7 +353,7 @@ async def test_1171c_cancelled_in_the_turn_it_is_served(world: World) -> None:
             for turns in range(9):
                 seen = len(origin.requests)
                 holder = world.start(lambda: client.get(origin.url + "held"))
-                await until(world, origin, lambda: len(origin.requests) > seen)
+                await until(world, origin, partial(more_than, origin, seen))
                 loser = world.start(lambda: client.get(origin.url + "loser"))
                 await eventually(world, lambda: client.stats.queued == 1)
                 winner = world.start(lambda: client.get(origin.url))
@@ -383,7 +399,7 @@ async def test_1171e_errors_under_load_leave_nothing_behind(world: World) -> Non
             targets = ["", "cut", "", "reset", "", ""] * 34
             outcomes = await at_once(
                 world,
-                [lambda t=t: client.post(origin.url + t) for t in targets],
+                [partial(client.post, origin.url + t) for t in targets],
             )
             for target, outcome in zip(targets, outcomes, strict=True):
                 if target:
@@ -410,7 +426,7 @@ async def test_1171e_refused_connections_under_load(world: World) -> None:
             await serves_at_once(world, client, origin, 10)
 
 
-# -- (f): cancelled again while cleaning up ---------------------------------------------
+# -- (f): cancelled again while cleaning up -----------------------------------------
 
 
 def unfinished(connection: Connection) -> None:
@@ -428,17 +444,17 @@ async def test_1171f_cancelled_twice(world: World) -> None:
     """A second cancellation while the response is being closed loses no slot."""
     with Origin(default=unfinished) as origin:
         async with caller(world, limits=ONE) as client:
+            reached: list[str] = []
+
+            async def read_on() -> None:
+                async with client.stream("GET", origin.url + "unfinished"):
+                    reached.append("body")
+                    await forever()
+
             for turns in range(4):
-                reached: list[str] = []
-
-                async def read_on(reached: list[str] = reached) -> None:
-                    url = origin.url + "unfinished"
-                    async with client.stream("GET", url):
-                        reached.append("body")
-                        await forever()
-
+                reached.clear()
                 job = world.start(read_on)
-                await eventually(world, lambda reached=reached: reached)
+                await eventually(world, lambda: reached)
                 job.cancel()
                 for _ in range(turns):
                     await world.turn()
@@ -501,7 +517,7 @@ async def test_1171f_closing_while_connecting(world: World) -> None:
             assert 0 == client.stats.connections
 
 
-# -- (g): a cancelled group -------------------------------------------------------------
+# -- (g): a cancelled group ------------------------------------------------------
 
 
 @in_worlds(AsyncioWorld, UvloopWorld, TrioWorld)
@@ -580,6 +596,14 @@ async def test_1171g_an_outer_timeout_of_trio(world: World) -> None:
             assert over.cancelled_caught
             assert 0 == client.stats.leases
             assert 200 == (await client.get(origin.url)).status_code
+
+
+def is_queued(client: Caller, many: int) -> bool:
+    return client.stats.queued == many
+
+
+def more_than(origin: Origin, many: int) -> bool:
+    return len(origin.requests) > many
 
 
 def status_of(outcome: object) -> int:

@@ -67,7 +67,9 @@ async def test_1395_a_whole_burst_expires(world: World) -> None:
         async with caller(world, limits=limits(EXPIRY)) as client:
             url = origin.url + "together"
             await at_once(world, [lambda: client.get(url)] * 10)
-            await until(world, origin, lambda: origin.accepted == 10 and not origin.open)
+            await until(
+                world, origin, lambda: origin.accepted == 10 and not origin.open
+            )
 
             assert [Ending.FIN] * 10 == origin.endings()
             assert 200 == (await client.get(origin.url)).status_code
@@ -116,17 +118,20 @@ async def test_1395_a_connection_in_use_does_not_age(world: World) -> None:
         connection.until_gone()
 
     with gate, Origin(slow) as origin, Origin() as clock:
-        async with caller(world, limits=limits(EXPIRY)) as client:
-            async with client.stream("GET", origin.url) as response:
-                await client.get(clock.url)
-                await until(world, clock, lambda: clock.accepted and not clock.open)
-                gate.open()
+        async with (
+            caller(world, limits=limits(EXPIRY)) as client,
+            client.stream("GET", origin.url) as response,
+        ):
+            await client.get(clock.url)
+            await until(world, clock, lambda: clock.accepted and not clock.open)
+            gate.open()
 
-                assert b"slow" == await client.read(response)
+            assert b"slow" == await client.read(response)
 
 
 def test_1395_the_default_is_five_seconds() -> None:
     """Without any limits given, idle connections go after five seconds, everywhere."""
+
     async def scenario(world: World) -> None:
         with Origin() as origin:
             async with caller(world) as client:
@@ -137,9 +142,7 @@ def test_1395_the_default_is_five_seconds() -> None:
                 lived[world.name] = connection.ended_at - connection.answered_at
 
     lived: dict[str, float] = {}
-    threads = [
-        threading.Thread(target=world().run, args=(scenario,)) for world in ALL
-    ]
+    threads = [threading.Thread(target=world().run, args=(scenario,)) for world in ALL]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,9 +1,10 @@
-"""encode/httpx#289 and #787: tight limits and redirects; limits and the pool timeout."""
+"""encode/httpx#289 and #787: redirects at tight limits; limits and pool timeout."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Generator
+from functools import partial
 
 import pytest
 
@@ -42,7 +43,9 @@ def redirecting(to: str, body: bytes = b"", more: str = "") -> Script:
 
     def script(connection: Connection) -> None:
         while connection.request() is not None:
-            connection.respond(body, status="302 Found", more=f"Location: {to}\r\n{more}")
+            connection.respond(
+                body, status="302 Found", more=f"Location: {to}\r\n{more}"
+            )
 
     return script
 
@@ -69,9 +72,11 @@ async def test_289_redirect_to_another_origin_with_one_connection(
 async def test_289_redirect_of_a_streamed_request(world: World) -> None:
     """A redirect followed by ``stream`` holds nothing while it goes on."""
     with Origin() as there, Origin(default=redirecting(there.url, LARGE)) as here:
-        async with caller(world, limits=ONE, follow_redirects=True) as client:
-            async with client.stream("GET", here.url) as response:
-                assert b"ok" == await client.read(response)
+        async with (
+            caller(world, limits=ONE, follow_redirects=True) as client,
+            client.stream("GET", here.url) as response,
+        ):
+            assert b"ok" == await client.read(response)
 
 
 @in_worlds(*ALL)
@@ -104,9 +109,7 @@ async def test_289_two_origins_alternate_on_one_connection(world: World) -> None
     with Origin() as one, Origin() as two:
         async with caller(world, limits=ONE) as client:
             urls = [one.url, two.url] * 20
-            outcomes = await at_once(
-                world, [lambda url=url: client.get(url) for url in urls]
-            )
+            outcomes = await at_once(world, [partial(client.get, url) for url in urls])
 
             assert [200] * 40 == [status_of(outcome) for outcome in outcomes]
             assert 1 == client.stats.most_connections
@@ -208,13 +211,13 @@ def test_787_the_defaults_are_the_documented_ones() -> None:
 def test_787_limits_are_given_by_name() -> None:
     """Bare numbers would not say which limit they are."""
     with pytest.raises(TypeError):
-        mooring.Limits(10, 5)  # type: ignore[misc]
+        mooring.Limits(10, 5)  # type: ignore[call-arg]
 
 
 def test_787_timeout_takes_one_default_and_names() -> None:
     """A second bare number would not say which phase it is for."""
     with pytest.raises(TypeError):
-        mooring.Timeout(5.0, 10.0)  # type: ignore[misc]
+        mooring.Timeout(5.0, 10.0)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("wrong", ["limits", "timeout"])
@@ -223,7 +226,7 @@ def test_787_a_client_takes_its_settings_by_name(wrong: str) -> None:
     value = mooring.Limits() if wrong == "limits" else mooring.Timeout(5.0)
 
     with pytest.raises(TypeError):
-        mooring.Client(value)  # type: ignore[misc]
+        mooring.Client(value)  # type: ignore[call-arg,arg-type]
 
 
 class Busy:

@@ -7,7 +7,13 @@ byte, or raises ``StreamConsumed`` because that byte is gone.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import (
+    AsyncIterable,
+    AsyncIterator,
+    Generator,
+    Iterable,
+    Iterator,
+)
 from io import TextIOBase
 from typing import Protocol, TypeGuard, runtime_checkable
 
@@ -209,6 +215,12 @@ async def aclose_iterator(pieces: object) -> None:
     aclose = getattr(pieces, "aclose", None)
     if aclose is not None:
         await aclose()
+
+
+def close_iterator(pieces: object) -> None:
+    """Finish a generator now; anything else is left alone."""
+    if isinstance(pieces, Generator):
+        pieces.close()
 
 
 def file_pieces(file: BinaryFile) -> Iterator[bytes]:

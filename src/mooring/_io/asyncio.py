@@ -77,18 +77,28 @@ class AsyncioBackend:
         dial: Callable[[Any], Awaitable[None]],
         connection: Any,  # noqa: ANN401 - the shell's business
         waiter: AsyncWaiter,
+        dropped: Callable[[Any], None] | None = None,
     ) -> Cancellable:
         """Start a task for the dial; called off before it began, it never runs."""
+        begun = False
 
         async def run() -> None:
+            nonlocal begun
+            begun = True
             await dial(connection)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._dials.discard(task)
+            # Somebody cancelled every task there is, before this one's first step.
+            if not begun and dropped is not None and not self._loop.is_closed():
+                dropped(connection)
 
         # Not create_task: an eager task factory would run the dial's first steps
         # here, inside the pool's decision.
         task = asyncio.Task(run(), loop=self._loop, name="mooring-dial")
         self._dials.add(task)
-        task.add_done_callback(self._dials.discard)
-        return _Dial(task)
+        task.add_done_callback(ended)
+        return _Dial(task, self._loop)
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Cancellable:
         return self._loop.call_at(when, callback)
@@ -198,13 +208,18 @@ def _discard(stream: AsyncioStream, sock: socket.socket) -> None:
 
 
 class _Dial:
-    __slots__ = ("_task",)
+    __slots__ = ("_loop", "_task")
 
-    def __init__(self, task: asyncio.Task[None]) -> None:
+    def __init__(
+        self, task: asyncio.Task[None], loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._task = task
+        self._loop = loop
 
     def cancel(self) -> None:
-        self._task.cancel()
+        # A closed loop runs nothing any more, and tasks cannot be told so.
+        if not self._loop.is_closed():
+            self._task.cancel()
 
 
 class AsyncioWaiter:

@@ -128,7 +128,8 @@ class AsyncioStream(asyncio.Protocol):
                 await self.write(piece, timeout)
             return
         transport = self._transport
-        if self._lost or transport is None:
+        # A transport whose write failed is closing, and takes all and sends nothing.
+        if self._lost or transport is None or transport.is_closing():
             raise self._error or lost_error()
         transport.write(data)
         if self._full:
@@ -167,6 +168,8 @@ class AsyncioStream(asyncio.Protocol):
 
     def on_noise(self, callback: Callable[[], None] | None) -> None:
         self._noise = callback
+        if callback is not None and (self._chunks or self._ended) and not self._aborted:
+            self._loop.call_soon(self._sound)  # it was here before anybody asked
 
     def get_extra_info(self, name: str) -> Any:  # noqa: ANN401
         if self._transport is None:
@@ -219,6 +222,8 @@ class AsyncioStream(asyncio.Protocol):
         return not self._is_tls
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None and not (self._ended or self._is_tls):
+            self._take_what_is_left()
         self._ended = self._lost = True
         if exc is not None and self._error is None:
             self._error = as_os_error(exc)
@@ -258,6 +263,22 @@ class AsyncioStream(asyncio.Protocol):
             raise self._error or lost_error()
         if self._full:
             raise TimeoutError
+
+    def _take_what_is_left(self) -> None:
+        """Read what the kernel still holds, before the socket is closed.
+
+        A write that fails ends the transport at once, and why the server hung up
+        may stand in an answer that nobody has read yet.
+        """
+        while self._buffered <= _READ_HIGH_WATER:
+            try:
+                data = self.socket.recv(_READ_HIGH_WATER)
+            except (OSError, ValueError):
+                return
+            if not data:
+                return
+            self._chunks.append(data)
+            self._buffered += len(data)
 
     def _is_readable(self) -> bool:
         poll = self._poll

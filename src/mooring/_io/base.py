@@ -168,11 +168,13 @@ class AsyncBackend(Protocol):
         dial: Callable[[Any], Awaitable[None]],
         connection: Any,  # noqa: ANN401 - the shell's business
         waiter: AsyncWaiter,
+        dropped: Callable[[Any], None] | None = None,
     ) -> Cancellable:
         """Have ``dial(connection)`` carried out.
 
         asyncio and trio start a background task that outlives the request; the
-        sync backend hands it to *waiter*, whose thread runs it.
+        sync backend hands it to *waiter*, whose thread runs it. Should others
+        keep it from ever beginning, ``dropped(connection)`` is called instead.
         """
         ...
 
@@ -291,6 +293,7 @@ class Backend(Protocol):
         dial: Callable[[Any], None],
         connection: Any,  # noqa: ANN401 - the shell's business
         waiter: Waiter,
+        dropped: Callable[[Any], None] | None = None,
     ) -> Cancellable: ...
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Cancellable: ...

@@ -231,6 +231,7 @@ class MemoryBackend:
         dial: Callable[[Any], Awaitable[None]],
         connection: Any,  # noqa: ANN401 - the shell's business
         waiter: object,
+        dropped: Callable[[Any], None] | None = None,
     ) -> Task:
         async def run() -> None:
             await dial(connection)

@@ -64,6 +64,7 @@ class SyncBackend:
         dial: Callable[[Any], None],
         connection: Any,  # noqa: ANN401 - the shell's business
         waiter: Waiter,
+        dropped: Callable[[Any], None] | None = None,
     ) -> Cancellable:
         if not isinstance(waiter, ThreadWaiter):
             raise TypeError(f"not a waiter of this backend: {waiter!r}")

@@ -64,7 +64,12 @@ class TimerThread:
                 self._thread = threading.Thread(
                     target=self._run, name="mooring-timer", daemon=True
                 )
-                self._thread.start()
+                try:
+                    self._thread.start()
+                except RuntimeError:
+                    # No more threads to be had, or the interpreter is on its way
+                    # out. What is late is no worse than what asked for it failing.
+                    self._thread = None
             elif heap[0][2] is timer:
                 self._changed.notify()
         return timer

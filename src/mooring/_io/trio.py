@@ -80,6 +80,7 @@ class TrioBackend:
         dial: Callable[[Any], Awaitable[None]],
         connection: Any,  # noqa: ANN401 - the shell's business
         waiter: AsyncWaiter,
+        dropped: Callable[[Any], None] | None = None,
     ) -> Cancellable:
         """Start a system task for the dial; called off before it began, it never runs.
 

@@ -187,9 +187,9 @@ class Ledger:
             self._counts["busy"] += 1
         connection.tickets.add(ticket)
         ticket.connection = connection
-        ticket.state = ASSIGNED
         ticket.generation += 1
         ticket.reused = connection.served > 0
+        ticket.state = ASSIGNED  # last: its owner may look without the lock
         connection.served += 1
         counts = self._counts
         counts["leases"] += 1
@@ -316,9 +316,9 @@ class Ledger:
         self, ticket: Ticket, state: TicketState, failure: object = None
     ) -> None:
         """Give a ticket, which is in no queue and has no lease, its outcome."""
-        ticket.state = state
         ticket.failure = failure
         ticket.deadline = math.inf
+        ticket.state = state  # last: its owner may look without the lock
 
     def _fail_queued(self, ticket: Ticket, failure: object) -> None:
         """Take a waiting ticket out with *failure* and wake its owner."""

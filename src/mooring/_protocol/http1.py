@@ -52,6 +52,10 @@ _UNTIL_EOF = _Phase.UNTIL_EOF
 _SWITCHED = _Phase.SWITCHED
 _DEAD = _Phase.DEAD
 
+# curl tells these apart from other answers that are none.
+CURL_PARTIAL_FILE = 18
+CURL_GOT_NOTHING = 52
+
 
 class HTTP1Connection:
     r"""The client side of one HTTP/1.1 connection, without the connection.
@@ -252,7 +256,7 @@ class HTTP1Connection:
         if phase is _UNTIL_EOF:
             self._finish()
         elif phase is not _IDLE and phase is not _SWITCHED:
-            raise self._die(self._fault or self._cut_short())
+            raise self._die(self._fault) if self._fault else self._broken_off()
 
     def _step(self, data: bytes) -> bytes:
         """Take in what belongs to the present phase; return the rest of *data*."""
@@ -412,6 +416,14 @@ class HTTP1Connection:
         self._keep = False
         self._fault = fault
         return RemoteProtocolError(fault)
+
+    def _broken_off(self) -> RemoteProtocolError:
+        error = self._die(self._cut_short())
+        if self.head_complete:
+            error.exit_code = CURL_PARTIAL_FILE
+        elif not self.begun:
+            error.exit_code = CURL_GOT_NOTHING
+        return error
 
     def _describe(self, fault: MalformedError) -> str:
         if isinstance(fault, NotHTTPError):

@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from mooring._io.base import SocketOption
 
 
+class DialProgress:
+    """How far one dial is, for the texts of those who lose patience with it."""
+
+    __slots__ = ("doing",)
+
+    def __init__(self) -> None:
+        self.doing = "waiting for a connection to be made"
+
+
 @dataclass(frozen=True, slots=True)
 class DialOptions:
     """How connections of one transport are made."""

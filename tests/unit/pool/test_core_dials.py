@@ -238,16 +238,21 @@ def test_all_who_shared_a_dial_fail_with_it() -> None:
 
 def test_no_one_fails_beside_a_dial_that_goes_on() -> None:
     """A failure concerns those who depended on it, and only those."""
-    h = Harness(PoolLimits(max_connections=2))
-    h.active("m")
-    old = h.request("m")
-    young = h.request("m")
-    dial = old.dial
-    assert dial is not None
-    h.cancel(young)
-    h.dial_fail(dial)
+    h = Harness()
+    h.active("m", multiplex=True)
+    for _ in range(3):
+        h.request("m", multiplex=True)
+    first, second, third = h.dials()
+    h.dial_ok(first, Protocol.HTTP2, 1)
+    h.die(first)
+    waiter = h.request("m", multiplex=True)
+    h.dial_fail(second)
 
-    assert old.state is TicketState.FAILED
+    assert waiter.state is TicketState.QUEUED
+
+    h.dial_fail(third)
+
+    assert waiter.failure == "refused"
 
 
 def test_the_thread_that_dials_cannot_take_another_connection() -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from mooring._pool.model import PoolLimits, Protocol, TicketState
+from mooring._pool.model import (
+    ConnectionState,
+    PoolLimits,
+    Protocol,
+    TicketState,
+)
 
 from .harness import Harness
+from .walk import REFUSED
 
 ONE = PoolLimits(max_connections=1)
 
@@ -170,17 +176,17 @@ def test_an_upgrade_of_a_draining_connection_ends_its_drain() -> None:
     assert h.request("m", multiplex=True).state is TicketState.QUEUED
 
 
-def test_a_retried_request_is_not_overtaken_by_its_juniors() -> None:
-    """Back with its age, it goes before a waiter who came later."""
+def test_a_retried_request_is_as_old_as_it_was() -> None:
+    """Nobody is overtaken by one who came first, so no connection is drained."""
     h = Harness(PoolLimits(max_connections=2, bypass_budget=0))
-    h.active_shared("m", cap=2)
-    old = h.active_shared("m")
-    h.active("a")
+    old = h.active_shared("m", cap=1)
+    h.active_shared("m", cap=3)
     waiter = h.request("b")
-    h.request("m", multiplex=True)
-    h.release(old)
+    h.fail(old, REFUSED)
 
-    assert waiter.state is TicketState.QUEUED
+    assert old.state is TicketState.ASSIGNED
+    assert waiter.dial is not None
+    assert h.of_state(ConnectionState.DRAINING) == []
 
 
 def test_many_hosts_that_give_up_leave_no_list_behind() -> None:

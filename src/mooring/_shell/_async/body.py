@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from mooring._body.streams import AsyncByteStream
+from mooring._errors import StreamClosed
 from mooring._pool.model import Reason, Ticket
 from mooring._shell._async.http1 import AsyncHTTP1Driver
 from mooring._shell._async.pool import AsyncPool
@@ -33,6 +34,9 @@ class AsyncHTTP1Body(AsyncByteStream):
         self._connection = connection
         self._read_timeout = read_timeout
         self._over = False
+        self._closing = False
+        self._in_use = False
+        """Somebody is between two pieces, and has the connection to itself."""
 
     def __del__(self) -> None:
         # Dropped without being closed: the lease must not be lost with it.
@@ -41,19 +45,24 @@ class AsyncHTTP1Body(AsyncByteStream):
             self._pool.release_soon(self._ticket, self._generation)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        protocol = self._connection.protocol
+        connection = self._connection
+        protocol = connection.protocol
         try:
-            while not self._over:
+            # Set first, look second; aclose() does it the other way round.
+            self._in_use = True
+            while not (self._over or self._closing):
                 pieces = protocol.take_body()
                 if protocol.complete:
-                    self._end(None if protocol.reusable else Reason.UNUSABLE)
+                    self._end(None if connection.reusable else Reason.UNUSABLE)
                 for piece in pieces:
+                    self._in_use = False
                     yield piece
-                if not self._over:
-                    await self._connection.receive(self._read_timeout)
+                    self._in_use = True
+                if not (self._over or self._closing):
+                    await connection.receive(self._read_timeout)
         except GeneratorExit:
             # Maybe in a finalizer, so not the way that takes the lock.
-            if not self._over:
+            if not (self._over or self._closing):
                 self._over = True
                 self._pool.release_soon(self._ticket, self._generation)
             raise
@@ -63,16 +72,23 @@ class AsyncHTTP1Body(AsyncByteStream):
         except BaseException:
             self._end(Reason.CANCELLED)
             raise
+        if self._closing:
+            raise StreamClosed  # or what came so far would pass for all of it
 
     async def aclose(self) -> None:
-        """Give the connection back: clean if little is left to read, else closed."""
-        if self._over:
+        """Give the connection back: clean if little is left to read, else closed.
+
+        While another task or thread reads, nothing is left to it but an error.
+        """
+        if self._over or self._closing:
             return
+        self._closing = True
         clean = False
         try:
-            clean = await self._connection.drain(DRAIN_BYTES, DRAIN_SECONDS)
+            if not self._in_use:
+                clean = await self._connection.drain(DRAIN_BYTES, DRAIN_SECONDS)
         finally:
-            reusable = clean and self._connection.protocol.reusable
+            reusable = clean and self._connection.reusable
             self._end(None if reusable else Reason.ABANDONED)
 
     def _end(self, reason: Reason | None) -> None:

@@ -9,7 +9,7 @@ from mooring._io.base import Address, AsyncBackend, AsyncStream
 from mooring._pool.route import Route, label, server_name
 from mooring._shell import failures
 from mooring._shell._async.http1 import AsyncHTTP1Driver
-from mooring._shell.options import DialOptions
+from mooring._shell.options import DialOptions, DialProgress
 
 FIRST_BACKOFF = 0.5
 
@@ -21,8 +21,12 @@ class AsyncDialer:
         self._backend = backend
         self._options = options
 
-    async def dial(self, route: Route, timeout: float) -> AsyncHTTP1Driver:
+    async def dial(
+        self, route: Route, timeout: float, progress: DialProgress
+    ) -> AsyncHTTP1Driver:
         """Connect to *route* within *timeout* seconds (``math.inf``: no limit).
+
+        *progress* is kept up to date meanwhile.
 
         Raises:
             ConnectError, ConnectTimeout: with everything that was tried.
@@ -30,26 +34,32 @@ class AsyncDialer:
         pause = 0.0
         for _ in range(self._options.retries):
             try:
-                return await self._dial_once(route, timeout)
+                return await self._dial_once(route, timeout, progress)
             except (ConnectError, ConnectTimeout):
                 until = self._backend.now() + pause
                 await self._backend.waiter().wait(until)
                 pause = max(FIRST_BACKOFF, pause * 2)
-        return await self._dial_once(route, timeout)
+        return await self._dial_once(route, timeout, progress)
 
-    async def _dial_once(self, route: Route, timeout: float) -> AsyncHTTP1Driver:
+    async def _dial_once(
+        self, route: Route, timeout: float, progress: DialProgress
+    ) -> AsyncHTTP1Driver:
         deadline = self._backend.now() + timeout
         if self._options.uds is not None:
-            stream = await self._connect_unix(route, timeout)
+            stream = await self._connect_unix(route, timeout, progress)
         else:
-            stream = await self._connect_tcp(route, timeout, deadline)
+            stream = await self._connect_tcp(route, timeout, deadline, progress)
         if route[0] in ("https", "wss"):
+            progress.doing = "TLS handshake"
             stream = await self._secure(route, stream, timeout, deadline)
         return AsyncHTTP1Driver(stream, label(route), self._backend.now)
 
-    async def _connect_unix(self, route: Route, timeout: float) -> AsyncStream:
+    async def _connect_unix(
+        self, route: Route, timeout: float, progress: DialProgress
+    ) -> AsyncStream:
         path = self._options.uds
         assert path is not None
+        progress.doing = f"connecting to the socket {path}"
         try:
             return await self._backend.connect_unix(
                 path,
@@ -57,17 +67,18 @@ class AsyncDialer:
                 socket_options=self._options.socket_options,
             )
         except TimeoutError as error:
-            doing = f"connecting to the socket {path}"
-            raise failures.connect_timed_out(route, doing, timeout) from error
+            raise failures.connect_timed_out(route, progress.doing, timeout) from error
         except OSError as error:
             raise failures.not_connected(route, [(path, error)]) from error
 
     async def _connect_tcp(
-        self, route: Route, timeout: float, deadline: float
+        self, route: Route, timeout: float, deadline: float, progress: DialProgress
     ) -> AsyncStream:
         """Try the addresses in the resolver's order until one answers."""
         failed: list[tuple[str, OSError]] = []
+        progress.doing = "resolving the name"
         for address in await self._resolve(route, timeout):
+            progress.doing = f"connecting to {address.ip}"
             try:
                 return await self._backend.connect_tcp(
                     address,
@@ -80,7 +91,7 @@ class AsyncDialer:
                     # The kernel gave up on this address (ETIMEDOUT) before we did.
                     failed.append((address.ip, error))
                     continue
-                doing = f"connecting to {address.ip}"
+                doing = progress.doing
                 raise failures.connect_timed_out(route, doing, timeout) from error
             except OSError as error:
                 failed.append((address.ip, error))
@@ -101,9 +112,11 @@ class AsyncDialer:
     ) -> AsyncStream:
         try:
             context = self._options.ssl_context()
-        except OSError as error:
+        except BaseException as error:
             stream.abort()
-            raise failures.tls_not_set_up(route, error) from error
+            if isinstance(error, OSError):
+                raise failures.tls_not_set_up(route, error) from error
+            raise
         try:
             return await self._backend.start_tls(
                 stream,

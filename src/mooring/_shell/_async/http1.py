@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from mooring._body.streams import AsyncByteStream, ByteStream
+from mooring._body.streams import AsyncByteStream, ByteStream, aclose_iterator
 from mooring._errors import (
     ReadError,
     ReadTimeout,
@@ -29,6 +29,7 @@ class AsyncHTTP1Driver:
     __slots__ = (
         "_began",
         "_now",
+        "_write_failure",
         "body_begun",
         "on_noise",
         "peer",
@@ -50,6 +51,12 @@ class AsyncHTTP1Driver:
         self.on_noise: Callable[[], None] | None = None
         self._now = now
         self._began = 0.0
+        self._write_failure: WriteError | None = None
+
+    @property
+    def reusable(self) -> bool:
+        """Another exchange may follow, as far as is known from this one."""
+        return self.protocol.reusable and self._write_failure is None
 
     def begin(self, request: Request) -> bytes:
         """Return the head of *request*. Nothing has touched the wire yet.
@@ -76,16 +83,17 @@ class AsyncHTTP1Driver:
         A server may answer and close before it has read everything, so a failed
         write is an error only if no response comes.
         """
-        failed: WriteError | None = None
         self.sent = True
         try:
             await self._send(head, request, write_timeout)
         except WriteError as error:
-            failed = error
+            if error is not self._write_failure:
+                raise  # the body's own: it may come from another connection
         try:
             while not self.protocol.head_complete:
                 await self.receive(read_timeout)
         except (ReadError, RemoteProtocolError):
+            failed = self._write_failure
             if failed is not None:
                 raise failed from failed.__cause__
             raise
@@ -102,9 +110,15 @@ class AsyncHTTP1Driver:
         assert isinstance(stream, AsyncByteStream)
         await self._write(head, timeout)
         self.body_begun = True
-        async for piece in stream:
-            if piece:
-                await self._write(protocol.body(piece), timeout)
+        pieces = aiter(stream)
+        try:
+            async for piece in pieces:
+                if piece:
+                    await self._write(protocol.body(piece), timeout)
+        finally:
+            # Nobody but us knows that a generator was left half way.
+            if pieces is not cast("object", stream):
+                await aclose_iterator(pieces)
         tail = protocol.end_body()
         if tail:
             await self._write(tail, timeout)
@@ -118,9 +132,10 @@ class AsyncHTTP1Driver:
                 f"while the request was sent"
             ) from error
         except OSError as error:
-            raise WriteError(
+            self._write_failure = WriteError(
                 f"could not send the request to {self.peer}: {reason_of(error)}"
-            ) from error
+            )
+            raise self._write_failure from error
 
     async def receive(self, timeout: float | None) -> None:
         """Take in the next bytes, whatever they mean.

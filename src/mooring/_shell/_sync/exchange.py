@@ -115,7 +115,7 @@ def _response(
             ticket,
             ticket.generation,
             connection,
-            None if protocol.reusable else Reason.UNUSABLE,
+            None if connection.reusable else Reason.UNUSABLE,
         )
     else:
         stream = HTTP1Body(pool, ticket, connection, read_timeout)

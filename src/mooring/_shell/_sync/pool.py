@@ -30,6 +30,7 @@ from mooring._pool.retry import Facts
 from mooring._shell import failures
 from mooring._shell._sync.dial import Dialer
 from mooring._shell._sync.http1 import HTTP1Driver
+from mooring._shell.options import DialProgress
 
 if TYPE_CHECKING:
     from mooring._io.base import Cancellable
@@ -114,10 +115,25 @@ class Pool:
             deadline = ticket.deadline
             waiter.wait(None if deadline == math.inf else deadline)
             if ticket.state is QUEUED and self._now() >= ticket.deadline:
-                with self._mutex:
-                    self._perform(self._core.timed_out(ticket, now=self._now()))
-                if self._left_behind:
-                    self._sweep()
+                self._time_out(ticket)
+
+    def _time_out(self, ticket: Ticket) -> None:
+        """The deadline of *ticket* is over.
+
+        Raises:
+            ConnectTimeout: it was that of a dial which is under way.
+        """
+        dial = ticket.dial
+        with self._mutex:
+            self._perform(self._core.timed_out(ticket, now=self._now()))
+        if self._left_behind:
+            self._sweep()
+        if dial is not None and ticket.timed_out_dialling:
+            progress = dial.driver
+            assert isinstance(progress, DialProgress)
+            route = cast("Route", ticket.key)
+            limit = ticket.connect_timeout
+            raise failures.connect_timed_out(route, progress.doing, limit)
 
     def activate(self, ticket: Ticket) -> None:
         """The next thing the caller does is write."""
@@ -197,7 +213,7 @@ class Pool:
             waited = self._now() - ticket.asked_at
             if ticket.timed_out_dialling:
                 doing = "waiting for a connection to be made"
-                return failures.connect_timed_out(route, doing, waited)
+                return failures.connect_timed_out(route, doing, ticket.connect_timeout)
             limit = self._core.limits.max_connections
             return failures.pool_timed_out(route, waited, limit, self.stats())
         if ticket.failure is POOL_CLOSED:
@@ -231,15 +247,18 @@ class Pool:
             return  # called off further down in the same list
         if sponsor.waiter is None:
             sponsor.waiter = self.backend.waiter()
+        connection.driver = DialProgress()
         connection.task = self.backend.start_dial(
-            self._dial, connection, sponsor.waiter
+            self._dial, connection, sponsor.waiter, self._dial_dropped
         )
 
     def _dial(self, connection: Connection) -> None:
         """Make *connection* and tell the core how it went."""
         try:
             route = cast("Route", connection.host.key)
-            driver = self._dialer.dial(route, connection.connect_timeout)
+            driver = self._dialer.dial(
+                route, connection.connect_timeout, connection.driver
+            )
         except BaseException as error:
             self._dial_failed(connection, error)
             if not isinstance(error, Exception):
@@ -254,6 +273,11 @@ class Pool:
         if self._left_behind:
             self._sweep()
 
+    def _dial_dropped(self, connection: Connection) -> None:
+        """The dial will never begin; without a word here it would seem under way."""
+        text = "the connection attempt was cancelled before it began"
+        self._dial_failed(connection, ConnectError(text))
+
     def _dial_failed(self, connection: Connection, error: BaseException) -> None:
         if isinstance(error, TransportError):
             failure = error
@@ -264,9 +288,7 @@ class Pool:
             )
             failure.__cause__ = error
         with self._mutex:
-            self._perform(
-                self._core.dial_failed(connection, failure, now=self._now())
-            )
+            self._perform(self._core.dial_failed(connection, failure, now=self._now()))
         if self._left_behind:
             self._sweep()
 

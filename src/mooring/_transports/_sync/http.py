@@ -10,6 +10,7 @@ from mooring._config import DEFAULT_LIMITS, Limits
 from mooring._io.current import current_sync_backend
 from mooring._messages.request import Request
 from mooring._messages.response import Response
+from mooring._shell import failures
 from mooring._shell._sync.dial import Dialer
 from mooring._shell._sync.exchange import carry_out
 from mooring._shell._sync.pool import Pool
@@ -78,6 +79,7 @@ class HTTPTransport(BaseTransport):
         self._limits = pool_limits(limits)
         self._backend = backend
         self._pool: Pool | None = None
+        self._is_closed = False
         self._making_pool = Lock()
 
     def handle_request(self, request: Request) -> Response:
@@ -86,7 +88,7 @@ class HTTPTransport(BaseTransport):
             raise unsupported_scheme(request.url)
         pool = self._pool
         if pool is None or not pool.backend.is_current():
-            pool = self._pool_here()
+            pool = self._pool_here(request)
         return carry_out(pool, request)
 
     def stats(self) -> PoolStats | None:
@@ -95,10 +97,13 @@ class HTTPTransport(BaseTransport):
 
     def close(self) -> None:
         """Close every connection and fail what waits for one."""
-        if self._pool is not None:
-            self._pool.close()
+        with self._making_pool:
+            self._is_closed = True
+            pool = self._pool
+        if pool is not None:
+            pool.close()
 
-    def _pool_here(self) -> Pool:
+    def _pool_here(self, request: Request) -> Pool:
         """Return the pool for where this runs; made on first use.
 
         Connections belong to the loop they were made in. Those of a loop that is
@@ -112,6 +117,8 @@ class HTTPTransport(BaseTransport):
                 if not pool.backend.is_over():
                     raise in_another_loop()
                 pool.abandon()
+            if self._is_closed:
+                raise failures.pool_closed(request.url._pool_key)
             backend = self._backend or current_sync_backend()
             dialer = Dialer(backend, self._options)
             self._pool = Pool(backend, self._limits, dialer)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,11 +14,11 @@ from tests.integration.servers import Origin
 from tests.integration.worlds import ALL, EVERYWHERE, World, at_once, caller, in_worlds
 
 
-@contextmanager
-def trusted_by(path: Path) -> Iterator[str]:
-    """Write the authority's certificate into *path*; give its name."""
+def trust_file(folder: Path) -> str:
+    """Write the authority's certificate to a file; return its name."""
+    path = folder / "ca.pem"
     authority().cert_pem.write_to_path(path)
-    yield str(path)
+    return str(path)
 
 
 def asking_context() -> ssl.SSLContext:
@@ -65,14 +63,11 @@ async def test_no_check_at_all(world: World) -> None:
             assert 200 == (await client.get(origin.url)).status_code
 
 
-@pytest.mark.filterwarnings("ignore:.*verify=<str>.*:DeprecationWarning")
 @in_worlds(*ALL)
 async def test_a_file_of_authorities(world: World, tmp_path: Path) -> None:
     """``verify="file.pem"`` trusts what is in the file."""
-    with trusted_by(tmp_path / "ca.pem") as path, Origin(
-        context=server_context()
-    ) as origin:
-        async with caller(world, verify=path) as client:
+    with Origin(context=server_context()) as origin:
+        async with caller(world, verify=trust_file(tmp_path)) as client:
             assert 200 == (await client.get(origin.url)).status_code
 
 
@@ -80,16 +75,24 @@ async def test_a_file_of_authorities(world: World, tmp_path: Path) -> None:
 async def test_a_file_named_by_the_environment(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``SSL_CERT_FILE`` counts, unless the environment is not trusted."""
-    with trusted_by(tmp_path / "ca.pem") as path, Origin(
-        context=server_context()
-    ) as origin:
-        monkeypatch.setenv("SSL_CERT_FILE", path)
+    """``SSL_CERT_FILE`` takes the place of the platform's authorities."""
+    monkeypatch.setenv("SSL_CERT_FILE", trust_file(tmp_path))
+    with Origin(context=server_context()) as origin:
         async with caller(world, verify=True) as client:
             assert 200 == (await client.get(origin.url)).status_code
-        async with caller(world, verify=True, trust_env=False) as client:
-            with pytest.raises(mooring.CertificateError):
-                await client.get(origin.url)
+
+
+def test_an_environment_that_is_not_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``trust_env=False`` has ``SSL_CERT_FILE`` ignored."""
+    monkeypatch.setenv("SSL_CERT_FILE", trust_file(tmp_path))
+    with (
+        Origin(context=server_context()) as origin,
+        mooring.Client(trust_env=False) as client,
+        pytest.raises(mooring.CertificateError),
+    ):
+        client.get(origin.url)
 
 
 @in_worlds(*ALL)
@@ -107,12 +110,12 @@ async def test_a_client_that_shows_who_it_is(world: World) -> None:
 async def test_another_name_is_asked_for_and_checked(world: World) -> None:
     """``sni_hostname`` is what the server hears and what its certificate must say."""
     names: list[str | None] = []
+    issuer = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme_ca = trustme.CA()
-    trustme_ca.issue_cert("inner.test").configure_cert(context)
+    issuer.issue_cert("inner.test").configure_cert(context)
     context.sni_callback = lambda _socket, name, _context: names.append(name)
     trusting = ssl.create_default_context()
-    trustme_ca.configure_trust(trusting)
+    issuer.configure_trust(trusting)
     with Origin(context=context) as origin:
         async with caller(world, verify=trusting) as client:
             named = {"sni_hostname": "inner.test"}
@@ -122,11 +125,3 @@ async def test_another_name_is_asked_for_and_checked(world: World) -> None:
 
     assert 200 == response.status_code
     assert "inner.test" == names[0]
-
-
-def test_clients_share_the_default_context() -> None:
-    """It takes milliseconds to make, so a thousand clients do not make a thousand."""
-    from mooring._transports.settings import ContextSource
-
-    first = ContextSource(True, None, trust_env=True)()
-    assert first is ContextSource(True, None, trust_env=True)()

@@ -14,7 +14,7 @@ from .origin import Origin
 from .report import report
 from .screen import Screen
 from .storm import CANCELLED_SHARE, Settings
-from .worlds import THREADS, run_storm
+from .worlds import THREADS, run_storm, thread_count
 
 REQUESTS = 2000
 CONNECTIONS = 10
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         screen.line("trio is not installed here: pip install trio")
         return 2
     if world == "threads":
-        world = f"{min(THREADS, settings.requests)} threads"
+        world = f"{thread_count(settings)} threads"
     screen.line(
         f"mooring {__version__}: {settings.requests} concurrent requests over "
         f"{settings.connections} connections ({world}, seed {settings.seed})"

@@ -90,6 +90,8 @@ class Storm:
         self.stuck = 0
         self.seconds = 0.0
         """How long the storm took."""
+        self.impatient = 0
+        """Requests of threads under way that will probably give up."""
         self.restarts = 0
         self.in_flight_at_restart = 0
         self.together = 0
@@ -152,6 +154,8 @@ class Storm:
         """
         if number % 3 or self._calm:
             return None
+        with self.counting:
+            self.impatient += 1
         soon = self._random.uniform(0.001, IMPATIENT_MS / 1500)
         if number % 2:
             return Timeout(10.0, pool=soon)
@@ -160,6 +164,10 @@ class Storm:
     def impatient_url(self, number: int) -> str:
         """Return the URL for a request that shall give up before its answer."""
         return f"{self._base}/number/{number}?ms={IMPATIENT_MS}"
+
+    def impatience_over(self) -> None:
+        """Note that an impatient request has come to its end, whichever."""
+        self.impatient -= 1
 
     def gave_up(self, error: PoolTimeout | ReadTimeout) -> None:
         """Count a thread whose own short timeout ended its request."""
@@ -209,6 +217,9 @@ class Storm:
         A request is sent again by itself only when a *kept* connection breaks: one
         that breaks on its first request is a fault the caller should hear of.
         """
+        while self.impatient and self._goes_on(self.settings.requests):
+            yield TICK_SECONDS
+        yield 10 * TICK_SECONDS  # for answers whose thread has not counted them yet
         opened = -1
         tally = self.tally
         while self._goes_on(self.settings.requests):
@@ -217,7 +228,10 @@ class Storm:
             if stats.dials != opened:
                 opened = stats.dials
                 tally.connections_seen.clear()
-            elif len(tally.connections_seen) >= stats.connections:
+            # A full pool in which nothing breaks dials no more, threads or not.
+            elif stats.connections <= len(tally.connections_seen) and (
+                stats.connections == self.settings.connections
+            ):
                 return
             yield TICK_SECONDS / 4
 

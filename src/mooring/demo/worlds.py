@@ -105,13 +105,18 @@ async def in_trio(settings: Settings, origin: Origin, screen: Screen) -> Storm:
     return storm
 
 
+def thread_count(settings: Settings) -> int:
+    """Return how many threads share the requests: some each, so that they go on."""
+    return max(1, min(THREADS, settings.requests // 4))
+
+
 def in_threads(settings: Settings, origin: Origin, screen: Screen) -> Storm:
     """Run the storm with threads."""
     transport = mooring.HTTPTransport(limits=settings.limits)
     storm = Storm(settings, origin, screen, transport.stats)
     with Client(transport=transport, timeout=PATIENCE) as client:
         storm.last_resort.append(transport.close)
-        with ThreadPoolExecutor(min(THREADS, settings.requests)) as threads:
+        with ThreadPoolExecutor(thread_count(settings)) as threads:
             asked = [
                 threads.submit(ask_in_thread, storm, client, number)
                 for number in range(settings.requests)
@@ -145,6 +150,10 @@ def ask_in_thread(storm: Storm, client: Client, number: int) -> None:
     else:
         with storm.counting:
             storm.answered(number, response)
+    finally:
+        if impatience is not None:
+            with storm.counting:
+                storm.impatience_over()
 
 
 def ask_together_in_thread(storm: Storm, client: Client) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.scenarios import SCENARIOS
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEST_NAME = re.compile(r"`(?:tests/[\w/]+/)?(test_\w+)(\.py)?(…)?`")
@@ -35,3 +37,10 @@ def test_the_tests_a_page_names_exist(page: Path) -> None:
         if not is_there(match[1], is_file=bool(match[2]), is_prefix=bool(match[3]))
     ]
     assert [] == missing
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/guides/cancellation.md"])
+def test_the_number_of_scenarios_is_right(name: str) -> None:
+    """What is said to be cancelled at each await is what is."""
+    text = (ROOT / name).read_text("utf-8")
+    assert [str(len(SCENARIOS))] == re.findall(r"(\d+) scenarios", text)

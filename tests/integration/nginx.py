@@ -144,19 +144,30 @@ def running_nginx(folder: Path) -> Iterator[Nginx]:
         )
         (folder / "nginx.conf").write_text(settings, "utf-8")
         descriptors = (listener.fileno(), tls_listener.fileno())
-        process = subprocess.Popen(
-            [program, "-p", folder, "-c", folder / "nginx.conf"],
-            env={**os.environ, "NGINX": "".join(f"{n};" for n in descriptors)},
-            pass_fds=descriptors,
-            stderr=subprocess.PIPE,
-        )
+        with (folder / "stderr.log").open("wb") as stderr:
+            process = subprocess.Popen(
+                [program, "-p", folder, "-c", folder / "nginx.conf"],
+                env={**os.environ, "NGINX": "".join(f"{n};" for n in descriptors)},
+                pass_fds=descriptors,
+                stderr=stderr,
+            )
     try:
-        yield Nginx(folder, port, tls_port, digest, authority, process)
-        # Signals to a process that died early would hide why it did.
-        assert process.poll() is None, (folder / "error.log").read_text("utf-8")
+        nginx = Nginx(folder, port, tls_port, digest, authority, process)
+        check_up(nginx)
+        yield nginx
     finally:
         process.terminate()
-        process.communicate(timeout=STOP_SECONDS)
+        process.wait(STOP_SECONDS)
+        (folder / "site" / "big").unlink()  # pytest keeps three folders
+
+
+def check_up(nginx: Nginx) -> None:
+    """Ask it something; if it ended instead, say why it did."""
+    try:
+        nginx.accepted()
+    except OSError as error:
+        why = (nginx.folder / "stderr.log").read_text("utf-8")
+        raise AssertionError(f"nginx did not start: {why}") from error
 
 
 def build_site(site: Path) -> str:

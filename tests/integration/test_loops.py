@@ -35,12 +35,12 @@ def test_a_new_loop_of_trio_starts_afresh() -> None:
 def test_a_new_loop_of_asyncio_starts_afresh() -> None:
     """The same, but asyncio complains of what its loop left open."""
 
-    def in_two_loops(url: str, port: int) -> list[int]:
+    def in_two_loops(origin: Origin) -> None:
         client = mooring.AsyncClient()
 
         async def ask() -> int:
-            response = await client.get(url)
-            assert 1 == client_sockets(port)
+            response = await client.get(origin.url)
+            assert 1 == client_sockets(origin.port)
             return response.status_code
 
         async def ask_and_close() -> int:
@@ -48,12 +48,15 @@ def test_a_new_loop_of_asyncio_starts_afresh() -> None:
             await client.aclose()
             return status
 
-        return [asyncio.run(ask()), asyncio.run(ask_and_close())]
+        assert [200, 200] == [asyncio.run(ask()), asyncio.run(ask_and_close())]
+        assert 0 == client_sockets(origin.port)
+
+    def in_two_loops_all_collected(origin: Origin) -> None:
+        in_two_loops(origin)
+        gc.collect()
 
     with Origin() as origin, pytest.warns(ResourceWarning, match="unclosed transport"):
-        assert [200, 200] == in_two_loops(origin.url, origin.port)
-        assert 0 == client_sockets(origin.port)
-        gc.collect()
+        in_two_loops_all_collected(origin)
 
 
 def test_a_second_loop_beside_the_first_is_refused() -> None:

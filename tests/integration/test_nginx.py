@@ -137,7 +137,7 @@ async def test_the_big_file_streamed(world: World, scheme: str, nginx: Nginx) ->
         assert 1 == client.stats.dials
 
 
-@in_worlds(*EVERYWHERE)
+@in_worlds(*ALL)
 async def test_the_big_file_read_whole(world: World, nginx: Nginx) -> None:
     """``get`` returns all of it."""
     async with caller(world) as client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -32,3 +33,7 @@ def current_sync_backend() -> Backend:
     from mooring._io.sync import SyncBackend
 
     return SyncBackend()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=current_sync_backend.cache_clear)

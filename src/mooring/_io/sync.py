@@ -7,6 +7,7 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from mooring._io import fork
 from mooring._io.resolver import look_up
 from mooring._io.sockets import (
     closed_error,
@@ -37,7 +38,7 @@ _running = threading.local()
 class SyncBackend:
     """Everything the shell needs where threads wait. Holds nothing itself."""
 
-    __slots__ = ("now",)
+    __slots__ = ("_process", "now")
 
     name = "sync"
     inline_dials = True
@@ -46,18 +47,23 @@ class SyncBackend:
 
     def __init__(self) -> None:
         self.now = monotonic
+        self._process = fork.process
 
     def is_current(self) -> bool:
-        return True
+        return self._process is fork.process
 
     def is_over(self) -> bool:
-        return False
+        return self._process is not fork.process
 
     def mutex(self) -> Mutex:
         return threading.Lock()
 
     def waiter(self) -> ThreadWaiter:
-        return ThreadWaiter()
+        waiter = ThreadWaiter()
+        dial: HandedDial | None = getattr(_running, "dial", None)
+        if dial is not None:
+            dial.watch_pause(waiter)
+        return waiter
 
     def start_dial(
         self,
@@ -163,12 +169,13 @@ def _check_not_called_off() -> None:
 class HandedDial:
     """A dial in a waiter's inbox, or being run by the waiter's thread."""
 
-    __slots__ = ("_connection", "_dial", "_stream", "called_off")
+    __slots__ = ("_connection", "_dial", "_pause", "_stream", "called_off")
 
     def __init__(self, dial: Callable[[Any], None], connection: object) -> None:
         self._dial = dial
         self._connection = connection
         self._stream: SocketStream | None = None
+        self._pause: ThreadWaiter | None = None
         self.called_off = False
 
     def cancel(self) -> None:
@@ -177,6 +184,15 @@ class HandedDial:
         stream = self._stream
         if stream is not None:
             stream.abort()
+        pause = self._pause
+        if pause is not None:
+            pause.wake()
+
+    def watch_pause(self, waiter: ThreadWaiter) -> None:
+        """Let ``cancel`` end the pause between two attempts."""
+        self._pause = waiter
+        if self.called_off:
+            waiter.wake()
 
     def watch(self, stream: SocketStream) -> None:
         """Let ``cancel`` reach the socket that the dial is busy with."""

@@ -18,6 +18,7 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from mooring._io import fork
 from mooring._io.sockets import closed_error
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class SocketStream:
         "_closed",
         "_fileno",
         "_poll",
+        "_process",
         "_read_timeout",
         "_reading",
         "_recv",
@@ -77,6 +79,7 @@ class SocketStream:
         self._recv = sock.recv
         self._send = sock.send
         self._fileno = sock.fileno()
+        self._process = fork.process
         self._closed = False
         self._reading = False
         self._writing = False
@@ -156,7 +159,7 @@ class SocketStream:
     def write_nowait(self, data: bytes) -> None:
         """Send what fits at once and forget the rest; never waits, never raises."""
         flags = getattr(socket, "MSG_DONTWAIT", None)
-        if flags is None or self._closed:
+        if flags is None or self._closed or self._process is not fork.process:
             return
         self._writing = True
         try:
@@ -173,6 +176,9 @@ class SocketStream:
         if self._closed:
             return
         self._closed = True
+        if self._process is not fork.process:
+            self._socket.close()  # no shutdown: the connection is the parent's
+            return
         # Against _close(), so that shutdown never meets somebody else's socket.
         with self._close_lock:
             try:

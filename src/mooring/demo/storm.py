@@ -217,9 +217,10 @@ class Storm:
         A request is sent again by itself only when a *kept* connection breaks: one
         that breaks on its first request is a fault the caller should hear of.
         """
-        while self.impatient and self._goes_on(self.settings.requests):
-            yield TICK_SECONDS
-        yield 10 * TICK_SECONDS  # for answers whose thread has not counted them yet
+        if self.settings.world == "threads":
+            while self.impatient and self._goes_on(self.settings.requests):
+                yield TICK_SECONDS
+            yield 10 * TICK_SECONDS  # for answers that their threads have not counted
         opened = -1
         tally = self.tally
         while self._goes_on(self.settings.requests):

@@ -20,25 +20,32 @@ class AsyncDialer:
     def __init__(self, backend: AsyncBackend, options: DialOptions) -> None:
         self._backend = backend
         self._options = options
+        pauses = [0.0, *(FIRST_BACKOFF * 2**n for n in range(options.retries))]
+        self._pauses = pauses[: options.retries]
+        self._pausing = sum(self._pauses)
+        self._attempts = options.retries + 1
+
+    def time_for(self, timeout: float) -> float:
+        """Seconds that a dial may take whose every attempt may take *timeout*."""
+        return timeout * self._attempts + self._pausing
 
     async def dial(
         self, route: Route, timeout: float, progress: DialProgress
     ) -> AsyncHTTP1Driver:
         """Connect to *route* within *timeout* seconds (``math.inf``: no limit).
 
-        *progress* is kept up to date meanwhile.
+        Retries share that time, see ``time_for``. *progress* is kept up to date meanwhile.
 
         Raises:
             ConnectError, ConnectTimeout: with everything that was tried.
         """
-        pause = 0.0
-        for _ in range(self._options.retries):
+        timeout = max(0.0, (timeout - self._pausing) / self._attempts)
+        for pause in self._pauses:
             try:
                 return await self._dial_once(route, timeout, progress)
             except (ConnectError, ConnectTimeout):
                 until = self._backend.now() + pause
                 await self._backend.waiter().wait(until)
-                pause = max(FIRST_BACKOFF, pause * 2)
         return await self._dial_once(route, timeout, progress)
 
     async def _dial_once(

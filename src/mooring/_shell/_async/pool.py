@@ -70,6 +70,10 @@ class AsyncPool:
             self._sweep()
         return stats
 
+    def dial_time(self, timeout: float) -> float:
+        """Seconds to allow for a connection if each attempt may take *timeout*."""
+        return self._dialer.time_for(timeout)
+
     # -- a ticket's way -------------------------------------------------------
 
     def request(self, ticket: Ticket) -> None:
@@ -324,10 +328,14 @@ class AsyncPool:
             reaper.cancel()
 
     def abandon(self) -> None:
-        """Drop everything: the event loop this pool belonged to is over."""
-        with self._mutex:
-            self._perform(self._core.closed())
-            self._reaper = None
+        """Drop everything: the loop or the process this pool belonged to is over."""
+        # In a forked child a lock that is taken is never released: its thread is gone.
+        if self._mutex.acquire(blocking=False):
+            try:
+                self._perform(self._core.closed())
+                self._reaper = None
+            finally:
+                self._mutex.release()
 
 
 def _reap_later(pool: AsyncPool) -> Callable[[], None]:

@@ -32,7 +32,7 @@ def carry_out(pool: Pool, request: Request) -> Response:
     timeouts = cast(
         "Mapping[str, float | None]", request.extensions.get("timeout") or NO_TIMEOUTS
     )
-    ticket = _ticket_for(request, timeouts)
+    ticket = _ticket_for(pool, request, timeouts)
     read_timeout = timeouts.get("read")
     try:
         pool.request(ticket)
@@ -61,7 +61,9 @@ def carry_out(pool: Pool, request: Request) -> Response:
         raise
 
 
-def _ticket_for(request: Request, timeouts: Mapping[str, float | None]) -> Ticket:
+def _ticket_for(
+    pool: Pool, request: Request, timeouts: Mapping[str, float | None]
+) -> Ticket:
     route = request.url._pool_key
     name = request.extensions.get("sni_hostname")
     pool_timeout = timeouts.get("pool")
@@ -69,7 +71,9 @@ def _ticket_for(request: Request, timeouts: Mapping[str, float | None]) -> Ticke
     return Ticket(
         route if name is None else (*route, name),
         pool_timeout=math.inf if pool_timeout is None else pool_timeout,
-        connect_timeout=math.inf if connect_timeout is None else connect_timeout,
+        connect_timeout=(
+            math.inf if connect_timeout is None else pool.dial_time(connect_timeout)
+        ),
     )
 
 

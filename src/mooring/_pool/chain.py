@@ -18,11 +18,13 @@ class Link(Generic[T]):
 
     __slots__ = ("chain", "next", "owner", "prev")
 
+    prev: Link[T]
+    next: Link[T]
+    """Neighbours, while in a chain."""
+
     def __init__(self, owner: T) -> None:
         self.owner = owner
         self.chain: Chain[T] | None = None
-        self.prev: Link[T] = self
-        self.next: Link[T] = self
 
     def unlink(self) -> None:
         """Leave the chain, if in one."""
@@ -42,6 +44,7 @@ class Chain(Generic[T]):
     def __init__(self) -> None:
         # The sentinel has no owner; it is never handed out.
         self._end: Link[T] = Link(None)  # type: ignore[arg-type]
+        self._end.prev = self._end.next = self._end
         self.length = 0
 
     def __len__(self) -> int:

@@ -30,6 +30,7 @@ from .ledger import (
     DIALING,
     DRAINING,
     LEASABLE,
+    NOT_SERVING,
     NOTHING,
     QUEUED,
     Ledger,
@@ -145,7 +146,8 @@ class PoolCore(Ledger):
         assert connection is not None
         connection.zombies += zombie
         if reason is None:
-            self._give_back(ticket, now)
+            if not self._put_down(connection, ticket, now):
+                self._give_back(ticket, now)
         else:
             self._end_lease(ticket, reason)
             self._recover(connection.host, now)
@@ -343,7 +345,7 @@ class PoolCore(Ledger):
             self._effects.append(Wake(ticket))
         if connection.state in LEASABLE:
             self._rest(connection, now)
-        if connection.state is CLOSED or host.waiting:
+        if connection.state in NOT_SERVING:
             self._recover(host, now)
 
     def _may_overtake(self, connection: Connection, ticket: Ticket) -> bool:
@@ -380,6 +382,27 @@ class PoolCore(Ledger):
             assert oldest is not None
             self._close(oldest, Reason.SURPLUS)
             self._tidy(oldest.host)
+
+    def _put_down(self, connection: Connection, ticket: Ticket, now: float) -> bool:
+        """Do what ``_give_back`` would, if nobody at all waits for anything.
+
+        The way of nearly every response outside a storm, in a third of the time
+        (``benchmarks/lease.py``).
+        """
+        host = connection.host
+        if (
+            connection.state is not BUSY
+            or connection.protocol is not Protocol.HTTP1
+            or host.waiting.length
+            or host.covered.length
+            or self._blocked
+            or self.idle_order.length >= self.limits.max_keepalive
+            or self.limits.keepalive_expiry <= 0
+        ):
+            return False
+        self._unlease(connection, ticket)
+        self._rest_idle(connection, now)
+        return True
 
     def _recover(self, host: Host, now: float) -> None:
         """After a change at *host*: whoever can now be helped is."""

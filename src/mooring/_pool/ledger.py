@@ -37,6 +37,7 @@ QUEUED = TicketState.QUEUED
 ASSIGNED = TicketState.ASSIGNED
 ACTIVE = TicketState.ACTIVE
 
+NOT_SERVING = (PARKED, DRAINING, CLOSED)
 LEASABLE = (IDLE, BUSY, PARKED)
 """Open and, when there is room, able to take a lease."""
 NOTHING: Sequence[Effect] = ()
@@ -232,6 +233,14 @@ class Ledger:
         elif connection.age.chain is None:
             connection.idle_since = now
             self.idle_order.append(connection.age)
+
+    def _rest_idle(self, connection: Connection, now: float) -> None:
+        """Put an HTTP/1.1 connection whose lease has ended among the idle."""
+        connection.state = IDLE
+        connection.idle_since = now
+        connection.host.idle.append(connection.spot)
+        self.idle_order.append(connection.age)
+        self._counts["busy"] -= 1
 
     # -- connections ------------------------------------------------------
 

@@ -212,8 +212,9 @@ class Framing(NamedTuple):
         return self.is_chunked and self.length is not None
 
 
-_FRAMING_NAMES = frozenset((b"content-length", b"transfer-encoding", b"connection"))
-_FRAMING_NAME_LENGTHS = frozenset(map(len, _FRAMING_NAMES))
+_LENGTH_SIZE = len(b"content-length")
+_CODING_SIZE = len(b"transfer-encoding")
+_CONNECTION_SIZE = len(b"connection")
 
 
 def framing_of(fields: Fields) -> Framing:
@@ -226,17 +227,17 @@ def framing_of(fields: Fields) -> Framing:
     closes = keeps_alive = False
     for name, value in fields:
         # Comparing lengths first spares lower() for most names.
-        if len(name) not in _FRAMING_NAME_LENGTHS:
-            continue
-        match name.lower():
-            case b"content-length":
+        size = len(name)
+        if size == _LENGTH_SIZE:
+            if name.lower() == b"content-length":
                 length = _length(value)
-            case b"transfer-encoding":
-                codings.append(value)
-            case b"connection":
+        elif size == _CONNECTION_SIZE:
+            if name.lower() == b"connection":
                 says_close, says_keep_alive = connection_says(value)
                 closes |= says_close
                 keeps_alive |= says_keep_alive
+        elif size == _CODING_SIZE and name.lower() == b"transfer-encoding":
+            codings.append(value)
     bad_coding = _bad_coding(codings) if codings else None
     return Framing(length, bool(codings), closes, keeps_alive, bad_coding)
 

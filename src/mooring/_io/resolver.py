@@ -6,6 +6,7 @@ lookup that takes too long is left behind there and its answer dropped.
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import socket
@@ -90,11 +91,24 @@ class _ResolverPool:
             self._pending += 1
             self._work.put(lookup)
             if self._threads < min(self._pending, _MAX_THREADS):
-                self._threads += 1
-                threading.Thread(
-                    target=self._run, name="mooring-resolver", daemon=True
-                ).start()
+                self._start_thread()
         return lookup.wait(timeout)
+
+    def _start_thread(self) -> None:
+        """Have one thread more, or do with those that there are."""
+        thread = threading.Thread(
+            target=self._run, name="mooring-resolver", daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError as error:
+            # The system gives no more of them, or the interpreter ends.
+            if not self._threads:
+                self._pending -= 1
+                self._work.get()
+                raise OSError(errno.EAGAIN, str(error)) from error
+        else:
+            self._threads += 1
 
     def _run(self) -> None:
         while True:

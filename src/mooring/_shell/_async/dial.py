@@ -20,7 +20,10 @@ class AsyncDialer:
     def __init__(self, backend: AsyncBackend, options: DialOptions) -> None:
         self._backend = backend
         self._options = options
-        pauses = [0.0, *(FIRST_BACKOFF * 2**n for n in range(options.retries))]
+        pauses = [
+            0.0,
+            *(FIRST_BACKOFF * 2.0 ** min(n, 60) for n in range(options.retries)),
+        ]
         self._pauses = pauses[: options.retries]
         self._pausing = sum(self._pauses)
         self._attempts = options.retries + 1
@@ -34,7 +37,8 @@ class AsyncDialer:
     ) -> AsyncHTTP1Driver:
         """Connect to *route* within *timeout* seconds (``math.inf``: no limit).
 
-        Retries share that time, see ``time_for``. *progress* is kept up to date meanwhile.
+        Retries share that time, see ``time_for``. *progress* is kept up to date
+        meanwhile.
 
         Raises:
             ConnectError, ConnectTimeout: with everything that was tried.

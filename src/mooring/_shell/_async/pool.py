@@ -53,7 +53,8 @@ class AsyncPool:
         self._mutex = backend.mutex()
         self._now = backend.now
         self._reaper: Cancellable | None = None
-        self._left_behind: deque[tuple[Ticket, int]] = deque()
+        self._left_behind: deque[tuple[Ticket, int, Reason | None]] = deque()
+        """Leases that are over, for whoever holds the lock next or now."""
 
     def __repr__(self) -> str:
         stats = self.stats()
@@ -79,6 +80,8 @@ class AsyncPool:
     def request(self, ticket: Ticket) -> None:
         """Let *ticket* ask for a connection."""
         with self._mutex:
+            if self._left_behind:
+                self._end_left_behind()
             effects = self._core.requested(ticket, now=self._now())
             if ticket.state is not ASSIGNED:
                 ticket.waiter = self.backend.waiter()
@@ -173,17 +176,30 @@ class AsyncPool:
         reason: Reason | None,
     ) -> None:
         """End a lease. *reason*: why the connection cannot be used again, if so."""
-        with self._mutex:
-            connection.rest()
-            effects = self._core.released(
-                ticket, generation, now=self._now(), reason=reason
-            )
-            if effects:
-                self._perform(effects)
-            if self._reaper is None:
-                self._arm_reaper()
+        connection.rest()
+        if not self._mutex.acquire(blocking=False):
+            # Not waited for: the holder can be this very thread, when the collector
+            # strikes there and somebody's finalizer closes a response.
+            self._left_behind.append((ticket, generation, reason))
+            self._sweep()
+            return
+        try:
+            self._end_lease(ticket, generation, reason)
+        finally:
+            self._mutex.release()
         if self._left_behind:
             self._sweep()
+
+    def _end_lease(
+        self, ticket: Ticket, generation: int, reason: Reason | None
+    ) -> None:
+        effects = self._core.released(
+            ticket, generation, now=self._now(), reason=reason
+        )
+        if effects:
+            self._perform(effects)
+        if self._reaper is None:
+            self._arm_reaper()
 
     def release_soon(self, ticket: Ticket, generation: int) -> None:
         """End the lease of an abandoned response, from wherever that is noticed.
@@ -191,7 +207,7 @@ class AsyncPool:
         A finalizer can run inside the pool's own critical section, where its lock
         cannot be waited for, and in a thread that is not the loop's.
         """
-        self._left_behind.append((ticket, generation))
+        self._left_behind.append((ticket, generation, Reason.ABANDONED))
         self.backend.call_soon(self._sweep)
 
     def _sweep(self) -> None:
@@ -201,14 +217,13 @@ class AsyncPool:
         """
         while self._left_behind and self._mutex.acquire(blocking=False):
             try:
-                while self._left_behind:
-                    ticket, generation = self._left_behind.popleft()
-                    effects = self._core.released(
-                        ticket, generation, now=self._now(), reason=Reason.ABANDONED
-                    )
-                    self._perform(effects)
+                self._end_left_behind()
             finally:
                 self._mutex.release()
+
+    def _end_left_behind(self) -> None:
+        while self._left_behind:
+            self._end_lease(*self._left_behind.popleft())
 
     def _refusal(self, ticket: Ticket) -> TransportError:
         """Say why *ticket* did not get a connection."""

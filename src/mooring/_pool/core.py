@@ -25,7 +25,6 @@ from .ledger import (
     ACTIVE,
     ASSIGNED,
     BUSY,
-    CLOSED,
     DETACHED,
     DIALING,
     DRAINING,

@@ -30,7 +30,7 @@ from .http1_head import (
     read_status_line,
 )
 from .http1_limits import DEFAULT_HTTP1_LIMITS, HTTP1Limits
-from .http1_write import LAST_CHUNK, encode_chunk, encode_head
+from .http1_write import LAST_CHUNK, RequestHead, encode_chunk, encode_head
 
 
 class _Phase(Enum):
@@ -174,6 +174,14 @@ class HTTP1Connection:
         over, the connection cannot be used again, or anything given is not fit to
         be sent (RFC 9110 section 5, RFC 9112 section 3).
         """
+        return self.begin(encode_head(method, target, headers))
+
+    def begin(self, head: RequestHead) -> bytes:
+        """Begin an exchange with a head that was encoded before; return its bytes.
+
+        Raises ``LocalProtocolError``, with nothing changed, when the last exchange
+        is not over or the connection cannot be used again.
+        """
         if self._phase is not _IDLE or self._unsent != 0:
             raise LocalProtocolError(
                 f"the exchange before this one is not over ({self._peer})"
@@ -182,15 +190,10 @@ class HTTP1Connection:
             raise LocalProtocolError(
                 f"the connection cannot be used again ({self._peer})"
             )
-        if isinstance(method, str):
-            method = _ascii(method)
-        data, unsent, closes, asks_upgrade = encode_head(method, target, headers)
         self._reset()
-        self._method = method
-        self._unsent = unsent
-        self._closes = closes
-        self._wants_upgrade = asks_upgrade
-        self.request_sent = unsent == 0
+        data, self._method, block = head
+        _, self._unsent, self._closes, self._wants_upgrade = block
+        self.request_sent = self._unsent == 0
         return data
 
     def body(self, chunk: bytes) -> bytes:
@@ -448,10 +451,3 @@ class HTTP1Connection:
         else:
             cut = "closed the connection without sending a response"
         return f"server {cut} ({self._peer})"
-
-
-def _ascii(method: str) -> bytes:
-    try:
-        return method.encode("ascii")
-    except UnicodeEncodeError:
-        raise LocalProtocolError(f"illegal method {method[:100]!a}") from None

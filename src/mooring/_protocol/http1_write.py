@@ -6,9 +6,10 @@ the first byte: what a server parses must be what the caller meant.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple
 
 from mooring._errors import LocalProtocolError
+from mooring._headers import Headers
 
 from .http1_grammar import (
     CRLF,
@@ -26,6 +27,7 @@ _LINE_END_BYTES = len(CRLF)
 _COMMON_METHODS = frozenset(
     (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"CONNECT")
 )
+_METHODS = {method.decode(): method for method in _COMMON_METHODS}
 _MEANINGFUL_NAMES = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade")
 )
@@ -33,9 +35,22 @@ _CACHED_NAMES = 1024
 _CACHED_NAME_BYTES = 64
 
 
-RequestHead: TypeAlias = tuple[bytes, int | None, bool, bool]
-"""Encoded head; bytes of body that must follow (None: chunked); whether the request
-asks to close the connection; whether it asks for an upgrade."""
+class FieldBlock(NamedTuple):
+    """Encoded fields, from the end of the request line to the empty line."""
+
+    data: bytes
+    body_bytes: int | None
+    """Bytes of body that must follow; None if it is chunked."""
+    closes: bool
+    asks_upgrade: bool
+
+
+class RequestHead(NamedTuple):
+    """A checked request head, fit to be sent."""
+
+    data: bytes
+    method: bytes
+    block: FieldBlock
 
 
 class _Names(dict[bytes, tuple[bytes, bytes]]):
@@ -61,15 +76,59 @@ class _Names(dict[bytes, tuple[bytes, bytes]]):
 _names = _Names()
 
 
+class HeadEncoder:
+    """Encodes request heads, and remembers the last block of fields.
+
+    A client sends the same fields over and over; only the request line differs. One
+    block is remembered, so no secret outlives its client here.
+    """
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        # One attribute for both, so that threads always see a pair that belongs
+        # together.
+        self._last: tuple[_Triples, FieldBlock] | None = None
+
+    def encode(self, method: str, target: bytes, headers: Headers) -> RequestHead:
+        """Encode the head of a request.
+
+        Raises ``LocalProtocolError`` for anything that is not fit to be sent
+        (RFC 9110 section 5, RFC 9112 section 3).
+        """
+        triples = tuple(headers._list)
+        last = self._last
+        if last is not None and last[0] == triples:
+            block = last[1]
+        else:
+            block = encode_fields([(name, value) for name, _, value in triples])
+            self._last = triples, block
+        return _with_line(method, target, block)
+
+
+_Triples = tuple[tuple[bytes, bytes, bytes], ...]
+
+
 def encode_head(
-    method: bytes, target: bytes, headers: list[tuple[bytes, bytes]]
+    method: str | bytes, target: bytes, headers: list[tuple[bytes, bytes]]
 ) -> RequestHead:
     """Encode a request head, or raise ``LocalProtocolError``."""
+    return _with_line(method, target, encode_fields(headers))
+
+
+def _with_line(method: str | bytes, target: bytes, block: FieldBlock) -> RequestHead:
+    if isinstance(method, str):
+        method = _METHODS.get(method) or method.encode("ascii", "backslashreplace")
     if method not in _COMMON_METHODS and is_token(method) is None:
         raise LocalProtocolError(f"illegal method {escaped(method)}")
     if not target or target.translate(None, TARGET_BYTES):
         raise LocalProtocolError(f"illegal request target {escaped(target)}")
-    head = method + b" " + target + b" HTTP/1.1"
+    return RequestHead(b"%b %b HTTP/1.1%b" % (method, target, block[0]), method, block)
+
+
+def encode_fields(headers: list[tuple[bytes, bytes]]) -> FieldBlock:
+    """Encode the fields of a request, or raise ``LocalProtocolError``."""
+    head = b""
     hosts = 0
     meaningful: list[tuple[bytes, bytes]] = []
     for name, value in headers:
@@ -83,7 +142,7 @@ def encode_head(
     head += b"\r\n\r\n"
     # One pass over everything: besides allowed bytes there may only be our own line
     # ends. Any CR, LF, NUL or other control within a value makes the rest longer.
-    line_ends = len(headers) + 2
+    line_ends = len(headers) + 2  # one before each, two at the end
     if len(head.translate(None, VALUE_BYTES)) != line_ends * _LINE_END_BYTES:
         raise _illegal_value(headers)
     if b":  " in head or b": \t" in head or b" \r\n" in head or b"\t\r\n" in head:
@@ -93,7 +152,7 @@ def encode_head(
             f"an HTTP/1.1 request needs exactly one Host header, not {hosts}"
         )
     if not meaningful:
-        return head, 0, False, False
+        return FieldBlock(head, 0, False, False)
     return _with_meaning(head, meaningful)
 
 
@@ -126,7 +185,7 @@ def _check_padding(headers: list[tuple[bytes, bytes]]) -> None:
             )
 
 
-def _with_meaning(head: bytes, meaningful: list[tuple[bytes, bytes]]) -> RequestHead:
+def _with_meaning(head: bytes, meaningful: list[tuple[bytes, bytes]]) -> FieldBlock:
     length: int | None = None
     is_chunked = closes = asks_upgrade = False
     for name, value in meaningful:
@@ -147,4 +206,5 @@ def _with_meaning(head: bytes, meaningful: list[tuple[bytes, bytes]]) -> Request
             is_chunked = True
         else:
             raise LocalProtocolError(f"unsupported Transfer-Encoding {escaped(value)}")
-    return head, None if is_chunked else length or 0, closes, asks_upgrade
+    body_bytes = None if is_chunked else length or 0
+    return FieldBlock(head, body_bytes, closes, asks_upgrade)

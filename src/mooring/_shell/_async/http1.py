@@ -17,6 +17,7 @@ from mooring._errors import (
 from mooring._io.base import AsyncStream
 from mooring._messages.request import Request
 from mooring._protocol.http1 import HTTP1Connection
+from mooring._protocol.http1_write import RequestHead
 from mooring._shell.failures import reason_of, seconds
 
 
@@ -58,34 +59,27 @@ class AsyncHTTP1Driver:
         """Another exchange may follow, as far as is known from this one."""
         return self.protocol.reusable and self._write_failure is None
 
-    def begin(self, request: Request) -> bytes:
-        """Return the head of *request*. Nothing has touched the wire yet.
-
-        Raises:
-            LocalProtocolError: the request must not be sent as it is.
-        """
-        self.sent = False
-        self.body_begun = False
-        self._began = self._now()
-        target = cast("bytes", request.extensions.get("target", request.url.raw_path))
-        return self.protocol.start(request.method, target, request.headers.raw)
-
     async def exchange(
         self,
-        head: bytes,
+        head: RequestHead,
         request: Request,
         *,
+        since: float,
         write_timeout: float | None,
         read_timeout: float | None,
     ) -> None:
         """Send *request* and receive until the head of its response is there.
 
         A server may answer and close before it has read everything, so a failed
-        write is an error only if no response comes.
+        write is an error only if no response comes. *since* is when the caller
+        asked, for error texts.
         """
+        self.sent = self.body_begun = False
+        self._began = since
+        data = self.protocol.begin(head)
         self.sent = True
         try:
-            await self._send(head, request, write_timeout)
+            await self._send(data, request, write_timeout)
         except WriteError as error:
             if error is not self._write_failure:
                 raise  # the body's own: it may come from another connection

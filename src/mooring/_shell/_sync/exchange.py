@@ -32,18 +32,20 @@ def carry_out(pool: Pool, request: Request) -> Response:
     timeouts = cast(
         "Mapping[str, float | None]", request.extensions.get("timeout") or NO_TIMEOUTS
     )
+    # Before a connection is asked for: what must not be sent costs nobody anything.
+    target = cast("bytes", request.extensions.get("target", request.url.raw_path))
+    head = pool.encoder.encode(request.method, target, request.headers)
     ticket = _ticket_for(pool, request, timeouts)
     read_timeout = timeouts.get("read")
     try:
         pool.request(ticket)
         while True:
             connection = pool.granted(ticket)
-            head = connection.begin(request)
-            pool.activate(ticket)
             try:
                 connection.exchange(
                     head,
                     request,
+                    since=ticket.asked_at,
                     write_timeout=timeouts.get("write"),
                     read_timeout=read_timeout,
                 )

@@ -27,6 +27,7 @@ from mooring._pool.model import (
     TicketState,
 )
 from mooring._pool.retry import Facts
+from mooring._protocol.http1_write import HeadEncoder
 from mooring._shell import failures
 from mooring._shell._sync.dial import Dialer
 from mooring._shell._sync.http1 import HTTP1Driver
@@ -51,6 +52,7 @@ class Pool:
         self._core = PoolCore(limits, inline_dials=backend.inline_dials)
         self._dialer = dialer
         self._mutex = backend.mutex()
+        self.encoder = HeadEncoder()
         self._now = backend.now
         self._reaper: Cancellable | None = None
         self._left_behind: deque[tuple[Ticket, int, Reason | None]] = deque()
@@ -91,7 +93,9 @@ class Pool:
             self._sweep()
 
     def granted(self, ticket: Ticket) -> HTTP1Driver:
-        """Wait until *ticket* has a connection that is fit for use.
+        """Wait until *ticket* has a connection that is fit for use, and ACTIVE.
+
+        The next thing the caller does is write.
 
         Raises:
             PoolTimeout, ConnectTimeout, ConnectError
@@ -105,7 +109,10 @@ class Pool:
             connection = lease.driver
             assert isinstance(connection, HTTP1Driver)
             if not ticket.reused or connection.is_quiet():
-                return connection
+                with self._mutex:
+                    if self._core.activated(ticket):
+                        return connection
+                continue  # the pool was closed meanwhile
             with self._mutex:
                 if ticket.waiter is None:
                     ticket.waiter = self.backend.waiter()
@@ -141,13 +148,6 @@ class Pool:
             route = cast("Route", ticket.key)
             limit = ticket.connect_timeout
             raise failures.connect_timed_out(route, progress.doing, limit)
-
-    def activate(self, ticket: Ticket) -> None:
-        """The next thing the caller does is write."""
-        with self._mutex:
-            active = self._core.activated(ticket)
-        if not active:
-            raise self._refusal(ticket)
 
     def retry(self, ticket: Ticket, generation: int, facts: Facts) -> bool:
         """Report a connection that broke. True if the request may be sent again."""

@@ -433,12 +433,7 @@ def _sets_cookies(response: Response) -> bool:
         return "set-cookie" in response.headers
     # As they came from the wire: making all names comparable, for one that is
     # rarely there, would cost more than the rest of what is done to a response.
-    for name, _ in fields:
-        if len(name) == 10 and (
-            type(name) is not bytes or name.lower() == b"set-cookie"
-        ):
-            return True
-    return False
+    return response._may_have(b"set-cookie") and "set-cookie" in response.headers
 
 
 def _copied_hooks(

@@ -34,6 +34,7 @@ class ResponseHead:
     extensions: dict[str, object]
     # Fields as they came over the wire stay a list until somebody looks at them.
     _wire_fields: list[tuple[bytes, bytes]] | None = None
+    _all_names: bytes | None = None
     _headers: Headers | None = None
 
     @property
@@ -45,28 +46,36 @@ class ResponseHead:
             plain = all(type(part) is bytes for field in fields for part in field)
             headers = Headers._adopt(fields) if plain else Headers(fields)
             self._headers, self._wire_fields = headers, None
+            self._all_names = None
         return headers
 
     @headers.setter
     def headers(self, headers: HeaderTypes) -> None:
-        self._wire_fields = None
+        self._wire_fields = self._all_names = None
         self._headers = headers if isinstance(headers, Headers) else Headers(headers)
 
     def _content_codings(self) -> list[str]:
-        fields = self._wire_fields
-        if fields is None and self._headers is not None:
-            fields = self._headers._pairs
-        if fields is not None:
-            # Most responses have no coding, and making all names comparable would
-            # be the dearest part of reading one. Text is left to Headers.
-            for name, _ in fields:
-                if len(name) == 16 and (
-                    type(name) is not bytes or name.lower() == b"content-encoding"
-                ):
-                    break
-            else:
-                return []
+        if not self._may_have(b"content-encoding"):
+            return []
         return self.headers.get_list("content-encoding", split_commas=True)
+
+    def _may_have(self, lower_name: bytes) -> bool:
+        """Say False only if there is no field of that name.
+
+        Most responses have neither cookies nor a coding, and making all names
+        comparable would be the dearest part of reading one.
+        """
+        names = self._all_names
+        if names is None:
+            fields = self._wire_fields
+            if fields is None:
+                return True
+            try:
+                names = b"\n".join([name for name, _ in fields]).lower()
+            except TypeError:  # given as text by somebody's own transport
+                return True
+            self._all_names = names
+        return lower_name in names
 
     @property
     def http_version(self) -> str:

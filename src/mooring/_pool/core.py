@@ -16,8 +16,6 @@ callers hold their lock around each call *and* around performing its effects.
 
 from __future__ import annotations
 
-import enum
-import heapq
 from collections.abc import Sequence
 
 from .effects import Close, Effect, Rearm, Wake
@@ -32,31 +30,26 @@ from .ledger import (
     NOT_SERVING,
     NOTHING,
     QUEUED,
-    Ledger,
 )
-from .model import Connection, Host, PoolLimits, Protocol, Reason, Ticket, TicketState
+from .model import (
+    Connection,
+    Host,
+    PoolLimits,
+    Protocol,
+    Reason,
+    Refusal,
+    Ticket,
+    TicketState,
+)
 from .retry import Facts, may_retry
+from .turns import Turns
 
 
-class Refusal(enum.Enum):
-    """Failures of tickets that come from no dial."""
-
-    POOL_CLOSED = "the pool is closed"
-    NO_STREAMS = "the peer allows no streams"
-
-
-POOL_CLOSED = Refusal.POOL_CLOSED
-NO_STREAMS = Refusal.NO_STREAMS
-
-
-class PoolCore(Ledger):
+class PoolCore(Turns):
     """Who gets which connection; see the module's text for the rules."""
 
     def __init__(self, limits: PoolLimits, *, inline_dials: bool = False) -> None:
         super().__init__(limits, inline_dials=inline_dials)
-        self._blocked: list[tuple[int, int, Host]] = []
-        """Heap of hosts whose oldest uncovered ticket needs a slot. Entries are
-        checked when they reach the top, so they may be out of date below it."""
         self._draining = 0
         """Connections on their way out whose slots will serve the blocked."""
 
@@ -66,7 +59,7 @@ class PoolCore(Ledger):
         """*ticket* asks for a connection. It is ASSIGNED, QUEUED or FAILED after."""
         ticket.asked_at = now
         if self.is_closed:
-            self._finish(ticket, TicketState.FAILED, POOL_CLOSED)
+            self._finish(ticket, TicketState.FAILED, Refusal.POOL_CLOSED)
             return NOTHING
         self._last_seq += 1
         ticket.seq = self._last_seq
@@ -211,7 +204,7 @@ class PoolCore(Ledger):
             return [Close(connection, Reason.CALLED_OFF)]
         if cap < 1:
             self._effects.append(Close(connection, Reason.UNUSABLE))
-            return self.dial_failed(connection, NO_STREAMS, now=now)
+            return self.dial_failed(connection, Refusal.NO_STREAMS, now=now)
         host = connection.host
         cohort = self._end_dial(connection, now)
         if host.hint is not protocol:
@@ -302,13 +295,13 @@ class PoolCore(Ledger):
         for host in list(self.hosts.values()):
             for queue in (host.covered, host.waiting):
                 for ticket in queue:
-                    self._fail_queued(ticket, POOL_CLOSED)
+                    self._fail_queued(ticket, Refusal.POOL_CLOSED)
         for connection in list(self.connections.values()):
             if connection.state is DIALING:
                 self._abort_dial(connection)
                 continue
             for ticket in connection.tickets:
-                self._finish(ticket, TicketState.FAILED, POOL_CLOSED)
+                self._finish(ticket, TicketState.FAILED, Refusal.POOL_CLOSED)
             self._close(connection, Reason.POOL_CLOSED)
         self.hosts.clear()
         self._blocked.clear()
@@ -423,50 +416,6 @@ class PoolCore(Ledger):
                 self._sponsor(ticket, spare, now)
 
     # -- decisions: whose turn it is to dial ------------------------------------
-
-    def _enlist(self, host: Host) -> None:
-        """Enter *host* among the blocked, if it wants a dial and is not there."""
-        if not self._wants_dial(host):
-            return
-        first = host.waiting.first
-        assert first is not None
-        if host.enlisted_seq and host.enlisted_seq <= first.seq:
-            return
-        host.enlisted_seq = first.seq
-        heapq.heappush(self._blocked, (first.seq, host.number, host))
-        if len(self._blocked) > 2 * len(self.hosts) + 8:
-            self._sweep_blocked()
-
-    def _sweep_blocked(self) -> None:
-        """Drop what hosts that are long gone left among the blocked."""
-        kept = []
-        for entry in self._blocked:
-            seq, _, host = entry
-            if seq == host.enlisted_seq and self._wants_dial(host):
-                kept.append(entry)
-            elif seq == host.enlisted_seq:
-                host.enlisted_seq = 0
-        heapq.heapify(kept)
-        self._blocked = kept
-
-    def _oldest_blocked(self) -> Host | None:
-        """The host whose oldest uncovered ticket is next to get a slot."""
-        blocked = self._blocked
-        while blocked:
-            seq, number, host = blocked[0]
-            if seq != host.enlisted_seq:
-                heapq.heappop(blocked)  # a newer entry stands elsewhere
-            elif not self._wants_dial(host):
-                heapq.heappop(blocked)
-                host.enlisted_seq = 0
-            else:
-                first = host.waiting.first
-                assert first is not None
-                if first.seq == seq:
-                    return host
-                host.enlisted_seq = first.seq
-                heapq.heapreplace(blocked, (first.seq, number, host))
-        return None
 
     def _pump(self, now: float) -> None:
         """Turn free slots into dials, for the oldest first."""

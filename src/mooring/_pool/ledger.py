@@ -10,7 +10,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 
-from .chain import Chain
+from .chain import Chain, Link
 from .effects import Abort, Close, Dial, Effect, Rearm, Wake
 from .model import (
     Connection,
@@ -65,7 +65,7 @@ class Ledger:
         self._last_seq = 0
         self._last_number = 0
         self._counts = dict.fromkeys(
-            ("dialing", "queued", "leases", "most", "dials", "ok", "failed",
+            ("dialing", "queued", "ended", "most", "dials", "ok", "failed",
              "aborted", "new", "reused", "retries", "timeouts", "cancelled",
              "busy"), 0,
         )  # fmt: skip
@@ -111,12 +111,14 @@ class Ledger:
 
     def _join(self, ticket: Ticket, now: float) -> None:
         """Let *ticket* into the queue of its host."""
+        ticket.place = Link(ticket)
         self._counts["queued"] += 1
         self._wait(ticket, now)
 
     def _quit(self, ticket: Ticket) -> None:
         """Take *ticket* out of the queue, and off the dial it waited for."""
         ticket.place.unlink()
+        del ticket.place  # or ticket and link would keep each other alive
         self._counts["queued"] -= 1
         dial = ticket.dial
         if dial is not None:
@@ -193,7 +195,6 @@ class Ledger:
         ticket.state = ASSIGNED  # last: its owner may look without the lock
         connection.served += 1
         counts = self._counts
-        counts["leases"] += 1
         counts["reused" if ticket.reused else "new"] += 1
         if connection.cap > 1:
             self._place(connection, now)
@@ -205,7 +206,7 @@ class Ledger:
         """End a lease; the caller decides what becomes of the connection."""
         connection.tickets.discard(ticket)
         ticket.connection = None
-        self._counts["leases"] -= 1
+        self._counts["ended"] += 1
 
     def _place(self, connection: Connection, now: float) -> None:
         """Put an open connection into the chains that its facts imply."""
@@ -302,7 +303,7 @@ class Ledger:
         self._closed[reason] += 1
         for ticket in connection.tickets:
             ticket.connection = None
-            self._counts["leases"] -= 1
+            self._counts["ended"] += 1
         connection.tickets.clear()
         self._effects.append(Close(connection, reason))
 
@@ -376,7 +377,7 @@ class Ledger:
             idle=len(self.idle_order),
             busy=counts["busy"],
             queued=counts["queued"],
-            leases=counts["leases"],
+            leases=counts["new"] + counts["reused"] - counts["ended"],
             most_connections=counts["most"],
             longest_wait=self._longest_wait,
             dials=counts["dials"],

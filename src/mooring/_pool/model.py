@@ -67,6 +67,13 @@ class Reason(enum.Enum):
     CALLED_OFF = "opened after its dial was called off"
 
 
+class Refusal(enum.Enum):
+    """Failures of tickets that come from no dial."""
+
+    POOL_CLOSED = "the pool is closed"
+    NO_STREAMS = "the peer allows no streams"
+
+
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
     """What the pool keeps to. Seconds; ``math.inf`` means no limit."""
@@ -90,27 +97,26 @@ class Ticket:
     of its pool timeout, or of its connect timeout while a dial is made for it.
     """
 
-    __slots__ = (
-        "asked_at",
-        "attempts",
-        "bypassed",
-        "connect_timeout",
-        "connection",
-        "deadline",
-        "dial",
-        "failure",
-        "generation",
-        "host",
-        "key",
-        "multiplex",
-        "patience",
-        "place",
-        "reused",
-        "seq",
-        "state",
-        "timed_out_dialling",
-        "waiter",
-    )
+    # Defaults live on the class: most tickets are served at once and never differ in
+    # these, and making one is part of every request (benchmarks/lease.py).
+    waiter: Any = None
+    """The shell's own, like ``driver`` and ``task`` below: never looked into."""
+    state = TicketState.QUEUED
+    deadline = math.inf
+    seq = 0
+    generation = 0
+    attempts = 0
+    bypassed = 0
+    asked_at = 0.0
+    reused = False
+    timed_out_dialling = False
+    host: Host | None = None
+    connection: Connection | None = None
+    dial: Connection | None = None
+    """The dial this ticket is covered by while it waits."""
+    failure: object = None
+    place: Link[Ticket]
+    """Its seat in a queue, while it waits in one."""
 
     def __init__(
         self,
@@ -119,7 +125,6 @@ class Ticket:
         pool_timeout: float = math.inf,
         connect_timeout: float = math.inf,
         multiplex: bool = False,
-        waiter: Any = None,  # noqa: ANN401 - the shell's own
     ) -> None:
         self.key = key
         self.multiplex = multiplex
@@ -127,23 +132,6 @@ class Ticket:
         self.patience = pool_timeout
         """Seconds of waiting in the queue that are left."""
         self.connect_timeout = connect_timeout
-        self.waiter = waiter
-        """The shell's own, like ``driver`` and ``task`` below: never looked into."""
-        self.state = TicketState.QUEUED
-        self.deadline = math.inf
-        self.seq = 0
-        self.generation = 0
-        self.attempts = 0
-        self.bypassed = 0
-        self.asked_at = 0.0
-        self.reused = False
-        self.timed_out_dialling = False
-        self.host: Host | None = None
-        self.connection: Connection | None = None
-        self.dial: Connection | None = None
-        """The dial this ticket is covered by while it waits."""
-        self.failure: object = None
-        self.place: Link[Ticket] = Link(self)
 
     def __repr__(self) -> str:
         return f"<Ticket {self.seq} {self.state.value} {self.key}>"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence
 
-from mooring._pool.core import POOL_CLOSED, PoolCore
+from mooring._pool.core import PoolCore
 from mooring._pool.effects import Abort, Close, Dial, Effect, Rearm, Wake
 from mooring._pool.model import (
     Connection,
@@ -18,6 +18,7 @@ from mooring._pool.model import (
     PoolLimits,
     Protocol,
     Reason,
+    Refusal,
     Ticket,
     TicketState,
 )
@@ -406,7 +407,9 @@ class Harness:
         closing = self.core.is_closed and not before.is_closed
         if closing:
             allowed = (TicketState.FAILED,)
-            self._require(ticket.failure is POOL_CLOSED, f"{ticket}: wrong failure")
+            self._require(
+                ticket.failure is Refusal.POOL_CLOSED, f"{ticket}: wrong failure"
+            )
         self._require(state in allowed, f"{ticket} was {was.value}")
 
     def _compare_ages(self, before: Before) -> None:

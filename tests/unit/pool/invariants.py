@@ -287,7 +287,7 @@ def _terminal(p: Picture) -> Iterator[str]:
     queued = {id(t) for t in p.queued}
     for t in p.tickets:
         is_queued = t.state is TicketState.QUEUED
-        if is_queued != (id(t) in queued) or is_queued != (t.place.chain is not None):
+        if is_queued != (id(t) in queued) or is_queued != hasattr(t, "place"):
             yield f"{t!r} is in a queue or not, against its state"
         if not is_queued and t.dial is not None:
             yield f"{t!r} still has {t.dial!r}"

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from mooring._pool.core import NO_STREAMS
-from mooring._pool.model import ConnectionState, PoolLimits, Protocol, TicketState
+from mooring._pool.model import (
+    ConnectionState,
+    PoolLimits,
+    Protocol,
+    Refusal,
+    TicketState,
+)
 
 from .harness import Harness
 
@@ -300,4 +305,4 @@ def test_a_connection_without_streams_is_a_failed_dial() -> None:
     h.dial_ok(h.dials()[0], Protocol.HTTP2, 0)
 
     assert h.happened() == ["Close(m)", "Wake(1)", "Wake(2)"]
-    assert [t.failure for t in tickets] == [NO_STREAMS, NO_STREAMS]
+    assert [t.failure for t in tickets] == [Refusal.NO_STREAMS] * 2

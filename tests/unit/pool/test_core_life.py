@@ -6,8 +6,7 @@ import math
 
 import pytest
 
-from mooring._pool.core import POOL_CLOSED
-from mooring._pool.model import PoolLimits, TicketState
+from mooring._pool.model import PoolLimits, Refusal, TicketState
 
 from .harness import Harness
 from .walk import ANSWERED, LOST
@@ -88,7 +87,7 @@ def test_closing_ends_everything_at_once(inline: bool) -> None:
 
     assert h.core.connections == {}
     for ticket in (leased, dialling, waiting, waiting_long):
-        assert ticket.failure is POOL_CLOSED
+        assert ticket.failure is Refusal.POOL_CLOSED
     assert h.core.stats().queued == 0
 
 
@@ -108,7 +107,7 @@ def test_a_closed_pool_serves_nobody() -> None:
     h.close()
     ticket = h.request("a")
 
-    assert ticket.failure is POOL_CLOSED
+    assert ticket.failure is Refusal.POOL_CLOSED
     assert h.happened() == []
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from mooring._errors import ConnectError, TransportError
 from mooring._io.base import AsyncBackend
-from mooring._pool.core import POOL_CLOSED, PoolCore
+from mooring._pool.core import PoolCore
 from mooring._pool.effects import Close, Dial, Effect, Rearm, Wake
 from mooring._pool.model import (
     Connection,
@@ -23,6 +23,7 @@ from mooring._pool.model import (
     PoolLimits,
     Protocol,
     Reason,
+    Refusal,
     Ticket,
     TicketState,
 )
@@ -235,7 +236,7 @@ class AsyncPool:
                 return failures.connect_timed_out(route, doing, ticket.connect_timeout)
             limit = self._core.limits.max_connections
             return failures.pool_timed_out(route, waited, limit, self.stats())
-        if ticket.failure is POOL_CLOSED:
+        if ticket.failure is Refusal.POOL_CLOSED:
             return failures.pool_closed(route)
         assert isinstance(ticket.failure, TransportError)
         return failures.copied(ticket.failure)

@@ -111,8 +111,11 @@ class AsyncPool:
             assert isinstance(connection, AsyncHTTP1Driver)
             if not ticket.reused or await connection.is_quiet():
                 with self._mutex:
-                    if self._core.activated(ticket):
-                        return connection
+                    active = self._core.activated(ticket)
+                if self._left_behind:
+                    self._sweep()
+                if active:
+                    return connection
                 continue  # the pool was closed meanwhile
             with self._mutex:
                 if ticket.waiter is None:
@@ -317,6 +320,8 @@ class AsyncPool:
         with self._mutex:
             if connection.state is ConnectionState.IDLE:
                 self._perform(self._core.died(connection, now=self._now()))
+        if self._left_behind:
+            self._sweep()
 
     # -- expiry and closing -------------------------------------------------------
 
@@ -340,6 +345,8 @@ class AsyncPool:
         with self._mutex:
             self._perform(self._core.closed())
             reaper, self._reaper = self._reaper, None
+        if self._left_behind:
+            self._sweep()
         if reaper is not None:
             reaper.cancel()
 

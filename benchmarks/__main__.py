@@ -93,6 +93,17 @@ def _say(text: str) -> None:
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
 
 
+def share_one_core() -> None:
+    """Keep this process, the server and every child on one core.
+
+    On a virtual machine the time another core takes to wake up can be ten times that
+    of a request, and changes by the minute; on one core only the work is left.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        raise SystemExit("--pin: this system cannot pin processes to a core")
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
@@ -104,7 +115,10 @@ def main() -> int:
     add("--rounds", type=int, default=5, metavar="N", help="of each case (5)")
     add("--seconds", type=float, default=2.0, metavar="S", help="per subject (2)")
     add("--json", type=Path, metavar="FILE", help="write everything to FILE")
+    add("--pin", action="store_true", help="server and clients on one core")
     given = parser.parse_args()
+    if given.pin:
+        share_one_core()
     try:
         cases = find_cases(given.case)
         with Nginx() as nginx:

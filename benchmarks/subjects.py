@@ -57,7 +57,7 @@ async def async_aiohttp(url: str, connections: int) -> AsyncIterator[AsyncGet]:
 
         async def get() -> bytes:
             async with session.get(url) as response:
-                return await response.read()
+                return bytes(await response.read())
 
         yield get
 

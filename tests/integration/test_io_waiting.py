@@ -232,8 +232,9 @@ def test_a_dial_called_off_while_connecting_fails() -> None:
     assert 1 == len(errors)
 
 
-def test_a_connect_that_hangs_can_be_called_off() -> None:
-    """Even before the connection is there: a full backlog answers nobody."""
+@pytest.mark.parametrize("attempt", range(50))
+def test_a_connect_that_hangs_can_be_called_off(attempt: int) -> None:
+    """A full backlog answers nobody. The two threads race, so it is tried often."""
     backend = SyncBackend()
     waiter = backend.waiter()
     errors: list[BaseException] = []

@@ -10,6 +10,9 @@ down, which ends the call, and the thread that made the call closes it.
 
 from __future__ import annotations
 
+import errno
+import math
+import os
 import select
 import socket
 import struct
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _READ_SIZE = 64 * 1024
+_INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 _Sockaddr = str | tuple[str, int] | tuple[str, int, int, int]
 
@@ -95,9 +99,13 @@ class SocketStream:
         try:
             if self._closed:
                 raise closed_error()
-            # Zero would make the socket non-blocking, not impatient.
-            self._socket.settimeout(timeout if timeout is None else max(timeout, 1e-6))
-            self._socket.connect(sockaddr)
+            if self._socket.family in _INTERNET and hasattr(select, "poll"):
+                self._connect_in_two_steps(sockaddr, timeout)
+            else:
+                # Zero would make the socket non-blocking, not impatient.
+                limit = timeout if timeout is None else max(timeout, 1e-6)
+                self._socket.settimeout(limit)
+                self._socket.connect(sockaddr)
             self._socket.settimeout(None)
             self._use_kernel = _kernel_timeouts()
         except OSError:
@@ -110,6 +118,21 @@ class SocketStream:
                 self._close()
         if self._closed:
             raise closed_error()
+
+    def _connect_in_two_steps(self, sockaddr: _Sockaddr, timeout: float | None) -> None:
+        """Begin, then wait: ``abort`` can only end a connect that has begun.
+
+        One that came between a look at ``_closed`` and a blocking ``connect`` would
+        have no effect at all.
+        """
+        deadline = math.inf if timeout is None else monotonic() + timeout
+        self._socket.setblocking(False)
+        number = self._socket.connect_ex(sockaddr)
+        if number == errno.EINPROGRESS and not self._closed:
+            self._wait_until(deadline, select.POLLOUT)
+            number = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if number and not self._closed:
+            raise OSError(number, os.strerror(number))
 
     def read(self, timeout: float | None) -> bytes:
         # Set first, look second; abort() does it the other way round.
@@ -274,7 +297,7 @@ class SocketStream:
             poll = select.poll()
             poll.register(self._socket.fileno(), event)
             # Rounded up, so that the clock has really passed the deadline.
-            if poll.poll(remaining * 1000 + 1):
+            if poll.poll(None if deadline == math.inf else remaining * 1000 + 1):
                 return
         raise TimeoutError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import mooring
-from mooring._io.memory import MemoryBackend
+from mooring._io.memory import MemoryBackend, MemoryStream
 
 from .world import World, ok
 
@@ -42,6 +42,34 @@ def test_a_body_that_fails_with_somebody_elses_write_error() -> None:
         task = world.kernel.spawn(call)
         await task.join()
         assert "of another connection" == str(task.error)
+        await world.aftermath()
+
+    world.run(main())
+
+
+def test_a_request_is_not_sent_once_to_every_stale_connection() -> None:
+    """All kept ones die on their next request: the second try is on a new one."""
+    world = World(limit=5)
+    seen: dict[MemoryStream, int] = {}
+
+    async def only_the_first(head: bytes, stream: MemoryStream) -> bool:
+        seen[stream] = seen.get(stream, 0) + 1
+        await world.kernel.sleep(0.1)
+        return seen[stream] == 1 and await ok(head, stream)
+
+    world.serve("a.test", only_the_first)
+
+    async def main() -> None:
+        get = world.client.get
+        warm = [world.kernel.spawn(get("http://a.test/")) for _ in range(5)]
+        for task in warm:
+            await task.join()
+        before = len(world.served)
+
+        response = await get("http://a.test/")
+
+        assert 200 == response.status_code
+        assert 2 == len(world.served) - before
         await world.aftermath()
 
     world.run(main())

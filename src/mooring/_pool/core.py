@@ -173,6 +173,7 @@ class PoolCore(Turns):
         connection = self._end_lease(ticket, Reason.BROKEN)
         if again:
             ticket.attempts += 1
+            ticket.distrusts_idle = not facts.promised
             self._counts["retries"] += 1
             self._admit(ticket, now)
         else:
@@ -315,7 +316,9 @@ class PoolCore(Turns):
         self._expire(now)
         host = self._host_for(ticket)
         connection = host.idle.last
-        if connection is not None:
+        if connection is not None and ticket.distrusts_idle:
+            self._trade_in(host)
+        elif connection is not None:
             self._lease(connection, ticket, now)
             return
         connection = host.offer.first
@@ -324,6 +327,17 @@ class PoolCore(Turns):
             return
         self._join(ticket, now)
         self._recover(host, now)
+
+    def _trade_in(self, host: Host) -> None:
+        """Give up an idle connection so that one to the same host can be made.
+
+        For a ticket that a kept connection failed without a word. When a server went
+        away they are all dead, and trying them in turn would send the request once to
+        each. What a release hands over has just proved alive, and is welcome.
+        """
+        suspect = host.idle.first
+        assert suspect is not None
+        self._close(suspect, Reason.SUSPECT)
 
     def _hand_on(self, connection: Connection, now: float) -> None:
         """Give free room on *connection* to the oldest waiters, or let it rest."""

@@ -59,6 +59,7 @@ class Reason(enum.Enum):
     SURPLUS = "over the keep-alive limit"
     DEAD = "closed by the server while idle"
     BROKEN = "failed in use"
+    SUSPECT = "idle while another to its host proved dead"
     UNUSABLE = "not reusable after the response"
     ABANDONED = "response not read to its end"
     CANCELLED = "request cancelled"
@@ -110,6 +111,8 @@ class Ticket:
     asked_at = 0.0
     reused = False
     timed_out_dialling = False
+    distrusts_idle = False
+    """An idle connection failed it in silence: it takes no other idle one."""
     host: Host | None = None
     connection: Connection | None = None
     dial: Connection | None = None

@@ -223,6 +223,8 @@ def _waiter_beside_connection(p: Picture) -> Iterator[str]:
         waiting = list(c.host.waiting)
         if not p.core.inline_dials:
             waiting += list(c.host.covered)
+        if c.state is IDLE:
+            waiting = [t for t in waiting if not t.distrusts_idle]
         if seats(c) > 0 and waiting:
             yield f"{waiting[0]!r} waits beside {c!r}"
 

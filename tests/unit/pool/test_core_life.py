@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from mooring._pool.model import PoolLimits, Refusal, TicketState
+from mooring._pool.model import ConnectionState, PoolLimits, Refusal, TicketState
 
 from .harness import Harness
 from .walk import ANSWERED, LOST
@@ -222,3 +222,35 @@ def test_things_say_what_they_are() -> None:
     texts = {repr(effect).split("(")[0] for effect in h.effects}
 
     assert {"Wake", "Abort"} == texts
+
+
+def test_a_silent_failure_makes_idle_siblings_suspect() -> None:
+    """Row 27: the second try is on a new connection, not on the next stale one."""
+    h = Harness(PoolLimits(max_connections=3))
+    for ticket in [h.active("a") for _ in range(3)]:
+        h.release(ticket)
+    victim = h.request("a")
+    h.activate(victim)
+
+    h.fail(victim, LOST)
+
+    assert victim.state is TicketState.QUEUED
+    assert [h.dials()[0]] == [victim.dial]
+    assert 1 == len(h.of_state(ConnectionState.IDLE))
+    assert {"suspect": 1, "broken": 1} == dict(h.core.stats().closed)
+
+
+def test_a_suspicious_ticket_takes_what_has_just_proved_alive() -> None:
+    """A connection that a response has just left is as good as a new one."""
+    h = Harness(PoolLimits(max_connections=2))
+    for ticket in [h.active("a") for _ in range(2)]:
+        h.release(ticket)
+    victim, other = h.request("a"), h.request("a")
+    h.activate(victim)
+    h.activate(other)
+    h.fail(victim, LOST)
+
+    h.release(other)
+
+    assert victim.state is TicketState.ASSIGNED
+    assert victim.reused

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import shutil
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -17,6 +18,20 @@ hypothesis.settings.register_profile("local", deadline=None)
 # The same examples each time: a red build means that the change broke something.
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+# `make test` is complete with nothing but Python, git and make. What needs a server of
+# the distribution is left out where it is not installed, and the header says so; in
+# continuous integration it is never left out.
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+collect_ignore = [] if NGINX or os.environ.get("CI") else ["integration/test_nginx.py"]
+
+
+def pytest_report_header() -> list[str]:
+    """Say what is left out."""
+    return [
+        f"left out, apt-get install nginx runs it: {name}" for name in collect_ignore
+    ]
+
 
 CoroutineTest = Callable[[], Awaitable[None]]
 

@@ -195,13 +195,13 @@ def test_logged_urls_keep_secrets(url: str, expected: str) -> None:
 
 def test_proxy_is_refused() -> None:
     """A proxy that would be ignored is an error instead."""
-    with pytest.raises(ValueError, match="proxies are not available"):
+    with pytest.raises(ValueError, match="cannot use proxies yet"):
         mooring.Client(proxy="http://proxy.test")
 
 
 def test_http2_is_refused() -> None:
     """HTTP/2 that would not be spoken is an error instead."""
-    with pytest.raises(ValueError, match="HTTP/2 is not available"):
+    with pytest.raises(ValueError, match="speaks HTTP/1.1 only"):
         mooring.Client(http2=True)
 
 

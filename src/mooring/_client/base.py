@@ -36,7 +36,6 @@ if TYPE_CHECKING:
         AuthTypes,
         CookieTypes,
         HeaderTypes,
-        ProxyTypes,
         QueryParamTypes,
         RequestContent,
         RequestData,
@@ -370,22 +369,6 @@ def keep_drained_body(response: Response, body: bytes) -> None:
     """
     if "content-encoding" not in response.headers:
         response._content = body
-
-
-def refuse_http2(*, http2: bool) -> None:
-    """Raise ``ValueError`` rather than fall back to HTTP/1.1 unasked."""
-    if http2:
-        raise ValueError(
-            f"http2=True: HTTP/2 is not available in mooring {__version__} yet"
-        )
-
-
-def refuse_proxy(proxy: ProxyTypes | None) -> None:
-    """Raise ``ValueError`` rather than connect directly behind the user's back."""
-    if proxy is not None:
-        raise ValueError(
-            f"proxy=...: proxies are not available in mooring {__version__} yet"
-        )
 
 
 def wrong_request_body(request: Request) -> RuntimeError:

@@ -69,7 +69,7 @@ def dial_options(
     if not http1:
         raise ValueError("http1=False leaves no protocol: HTTP/2 is not there yet")
     if proxy is not None:
-        raise ValueError("proxy=: this version of mooring cannot use proxies yet")
+        raise proxies_are_to_come()
     return DialOptions(
         ssl_context=ContextSource(verify, cert, trust_env=trust_env),
         uds=uds,
@@ -77,6 +77,11 @@ def dial_options(
         socket_options=tuple(socket_options or ()),
         retries=retries,
     )
+
+
+def proxies_are_to_come() -> ValueError:
+    """Better than to connect directly behind the caller's back."""
+    return ValueError("proxy=: this version of mooring cannot use proxies yet")
 
 
 def pool_limits(limits: Limits) -> PoolLimits:

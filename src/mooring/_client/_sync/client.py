@@ -25,8 +25,6 @@ from ..base import (
     EventHook,
     UseClientDefault,
     keep_drained_body,
-    refuse_http2,
-    refuse_proxy,
     warn_of_request_cookies,
     wrong_request_body,
     wrong_response_body,
@@ -138,7 +136,10 @@ class Client(Verbs, BaseClient):
             trust_env=trust_env,
             default_encoding=default_encoding,
         )
-        refuse_proxy(proxy)
+        if proxy is not None:
+            from ..._transports.settings import proxies_are_to_come
+
+            raise proxies_are_to_come()
         self._transport = self._init_transport(
             verify=verify,
             cert=cert,
@@ -164,7 +165,6 @@ class Client(Verbs, BaseClient):
     ) -> BaseTransport:
         if transport is not None:
             return transport
-        refuse_http2(http2=http2)
         # Not at the top: it imports ssl, which "import mooring" must not.
         from ..._transports._sync.http import HTTPTransport
 

@@ -201,7 +201,7 @@ def test_proxy_is_refused() -> None:
 
 def test_http2_is_refused() -> None:
     """HTTP/2 that would not be spoken is an error instead."""
-    with pytest.raises(ValueError, match="speaks HTTP/1.1 only"):
+    with pytest.raises(ValueError, match=r"speaks HTTP/1\.1 only"):
         mooring.Client(http2=True)
 
 

@@ -6,6 +6,8 @@ Rules of the inside:
    lower case) is set. What arrives from the network stays pairs until somebody
    looks something up: most fields of most responses are never looked at.
 2. Everything that changes the content works on the triples.
+3. Neither sequence is ever changed, only replaced. So copies share it, and what
+   happens to one of them cannot reach another.
 """
 
 from __future__ import annotations
@@ -18,16 +20,19 @@ from collections.abc import (
     MutableMapping,
     ValuesView,
 )
-from typing import TYPE_CHECKING, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Self, TypeAlias, TypeVar, overload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ._types import HeaderTypes
 
-__all__ = ["Headers"]
+__all__ = ["Field", "Headers"]
 
 _T = TypeVar("_T")
+
+# Name as spelled, name in lower case, value.
+Field: TypeAlias = tuple[bytes, bytes, bytes]
 
 # Bound once: every response makes one object this way.
 _new = object.__new__
@@ -72,7 +77,7 @@ class Headers(MutableMapping[str, str]):
     __slots__ = ("_encoding", "_pairs", "_triples")
 
     _pairs: list[tuple[bytes, bytes]] | None
-    _triples: list[tuple[bytes, bytes, bytes]] | None
+    _triples: tuple[Field, ...] | None
     _encoding: str | None
 
     def __init__(
@@ -81,14 +86,16 @@ class Headers(MutableMapping[str, str]):
         self._encoding = encoding
         self._pairs = None
         if headers is None:
-            self._triples = []
+            self._triples = ()
         elif isinstance(headers, Headers):
-            self._triples = headers._list.copy()
+            self._triples = headers._list
         else:
             items: Iterable[tuple[str | bytes, str | bytes]] = (
                 headers.items() if isinstance(headers, _MAPPINGS) else headers
             )
-            self._triples = [_triple(name, value, encoding) for name, value in items]
+            self._triples = tuple(
+                [_triple(name, value, encoding) for name, value in items]
+            )
 
     @staticmethod
     def _adopt(pairs: list[tuple[bytes, bytes]]) -> Headers:
@@ -101,18 +108,29 @@ class Headers(MutableMapping[str, str]):
         adopted._triples = adopted._encoding = None
         return adopted
 
+    @staticmethod
+    def _of(fields: tuple[Field, ...], encoding: str | None) -> Headers:
+        """Make headers of fields that are ready."""
+        made = _new(Headers)
+        made._pairs = None
+        made._triples = fields
+        made._encoding = encoding
+        return made
+
     @property
-    def _list(self) -> list[tuple[bytes, bytes, bytes]]:
-        """Name as spelled, name in lower case, value; for lookup and change."""
+    def _list(self) -> tuple[Field, ...]:
+        """The fields as triples, for lookup and change."""
         triples = self._triples
         if triples is None:
-            triples = [(name, name.lower(), value) for name, value in self._pairs or ()]
+            triples = tuple(
+                [(name, name.lower(), value) for name, value in self._pairs or ()]
+            )
             self._triples = triples
             self._pairs = None
         return triples
 
     @_list.setter
-    def _list(self, triples: list[tuple[bytes, bytes, bytes]]) -> None:
+    def _list(self, triples: tuple[Field, ...]) -> None:
         self._triples = triples
         self._pairs = None
 
@@ -198,19 +216,15 @@ class Headers(MutableMapping[str, str]):
         """Replace the fields that *headers* names, and add the others at the end."""
         new = Headers(headers)._list
         names = {name for _, name, _ in new}
-        self._list = [field for field in self._list if field[1] not in names] + new
+        kept = [field for field in self._list if field[1] not in names]
+        self._list = (*kept, *new)
 
     def copy(self) -> Headers:
         """An independent copy."""
         other = _new(Headers)
+        other._pairs = self._pairs
+        other._triples = self._triples
         other._encoding = self._encoding
-        pairs = self._pairs
-        if pairs is None:
-            other._pairs = None
-            other._triples = self._list.copy()
-        else:
-            other._pairs = pairs.copy()
-            other._triples = None
         return other
 
     __copy__ = copy
@@ -248,21 +262,23 @@ class Headers(MutableMapping[str, str]):
         field = _triple(key, value, self._encoding or "utf-8")
         fields = self._list
         if not any(name == field[1] for _, name, _ in fields):
-            fields.append(field)
+            self._list = (*fields, field)
             return
-        pending: list[tuple[bytes, bytes, bytes]] = [field]
-        self._list = [
-            kept if kept[1] != field[1] else pending.pop()
-            for kept in fields
-            if kept[1] != field[1] or pending
-        ]
+        pending = [field]
+        self._list = tuple(
+            [
+                kept if kept[1] != field[1] else pending.pop()
+                for kept in fields
+                if kept[1] != field[1] or pending
+            ]
+        )
 
     def __delitem__(self, key: str) -> None:
         name = self._lookup_name(key)
         kept = [field for field in self._list if field[1] != name]
         if len(kept) == len(self._list):
             raise KeyError(key)
-        self._list = kept
+        self._list = tuple(kept)
 
     def __contains__(self, key: object) -> bool:
         name = self._lookup_name(key) if isinstance(key, str) else None
@@ -315,12 +331,14 @@ class Headers(MutableMapping[str, str]):
     def _decoded_values(self, key: str) -> list[str]:
         name = self._lookup_name(key)
         values = [value for _, known, value in self._list if known == name]
-        encoding = self._encoding
-        if encoding is None:
-            # The encoding is a property of all fields together; it takes a walk
-            # over all of them, which plain ASCII values make unnecessary.
-            plain = all(map(bytes.isascii, values))
-            encoding = "ascii" if plain else self.encoding
+        try:
+            return [value.decode(self._encoding or "ascii") for value in values]
+        except UnicodeDecodeError:
+            if self._encoding is not None:
+                raise
+        # The encoding is a property of all fields together; it takes a walk over
+        # all of them, which plain ASCII values make unnecessary.
+        encoding = self.encoding
         return [value.decode(encoding) for value in values]
 
     def _joined(self) -> dict[str, str]:
@@ -330,9 +348,7 @@ class Headers(MutableMapping[str, str]):
         return joined
 
 
-def _triple(
-    name: str | bytes, value: str | bytes, encoding: str | None
-) -> tuple[bytes, bytes, bytes]:
+def _triple(name: str | bytes, value: str | bytes, encoding: str | None) -> Field:
     if not isinstance(name, bytes):
         if not isinstance(name, str):
             raise TypeError(f"Header name must be str or bytes, not {type(name)}")

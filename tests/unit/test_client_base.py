@@ -71,6 +71,99 @@ def test_request_headers_are_its_own() -> None:
     assert "X-Mine" not in client.headers
 
 
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda headers: headers.__setitem__("X-One", "2"), "2"),
+        (lambda headers: headers.__delitem__("X-One"), None),
+        (lambda headers: headers.update({"x-one": "3"}), "3"),
+        (lambda headers: headers.clear(), None),
+    ],
+)
+def test_changed_headers_count_at_once(change: Any, expected: str | None) -> None:
+    """A client's headers changed in place are in the next request, not in the last."""
+    client = a_client(headers={"X-One": "1"})
+    before = client.build_request("GET", URL)
+
+    change(client.headers)
+    after = client.build_request("GET", URL)
+
+    assert ("1", expected) == (before.headers["X-One"], after.headers.get("X-One"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda headers: headers.__setitem__("X-One", "2"),
+        lambda headers: headers.__delitem__("X-One"),
+        lambda headers: headers.update({"x-one": "3"}),
+        lambda headers: headers.clear(),
+        lambda headers: setattr(headers, "encoding", "utf-16"),
+    ],
+)
+def test_no_change_leaves_a_request(change: Any) -> None:
+    """What is done to one request's headers reaches no other, nor the client."""
+    client = a_client(headers={"X-One": "1"})
+    earlier, request = (client.build_request("GET", URL) for _ in "ab")
+
+    change(request.headers)
+    later = client.build_request("GET", URL)
+
+    assert "1" == client.headers["X-One"]
+    assert "1" == earlier.headers["X-One"] == later.headers["X-One"]
+    assert "a.test" == earlier.headers["Host"] == later.headers["Host"]
+
+
+def test_merged_headers_are_a_copy() -> None:
+    """A subclass may add to what the merging gives it."""
+
+    class Signing(mooring.Client):
+        def _merge_headers(self, headers: Any = None) -> mooring.Headers:
+            merged = super()._merge_headers(headers)
+            merged["X-Signed"] = "1"
+            return merged
+
+    client = Signing()
+
+    assert "1" == client.build_request("GET", URL).headers["X-Signed"]
+    assert "X-Signed" not in client.headers
+
+
+def test_changed_settings_count_at_once() -> None:
+    """Cookies, parameters, limits and base changed in place are in the next request."""
+    client = a_client()
+    client.build_request("GET", URL)
+
+    client.cookies.set("a", "1")
+    client.params = {"q": "2"}
+    client.timeout.read = 9.0
+    client.base_url = "https://b.test"
+    request = client.build_request("GET", "x")
+
+    assert "a=1" == request.headers["Cookie"]
+    assert "https://b.test/x?q=2" == str(request.url)
+    assert 9.0 == timeouts(request)["read"]
+
+
+def test_time_limits_of_a_request_are_its_own() -> None:
+    """Changing those of one request leaves the client's and the next one's alone."""
+    client = a_client(timeout=3.0)
+
+    timeouts(client.build_request("GET", URL))["read"] = 9.0
+
+    assert 3.0 == timeouts(client.build_request("GET", URL))["read"]
+
+
+def test_url_objects_are_taken() -> None:
+    """A URL needs no text, absolute or not."""
+    client = a_client(base_url="https://b.test/v1")
+
+    assert URL == str(client.build_request("GET", mooring.URL(URL)).url)
+    assert "https://b.test/v1/x" == str(
+        client.build_request("GET", mooring.URL("x")).url
+    )
+
+
 def test_params_are_merged() -> None:
     """A request's own parameter replaces the client's."""
     client = a_client(params={"a": "1", "b": "2"})

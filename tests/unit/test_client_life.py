@@ -1,13 +1,14 @@
-"""How clients are opened, mounted and closed: sync, asyncio and trio."""
+"""How clients are opened, mounted, changed and closed: sync, asyncio and trio."""
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 import pytest
 
 import mooring
-from tests.unit.client_worlds import A, World, ok
+from tests.unit.client_worlds import A, Body, Site, World, ok
 
 # -- life of a client ------------------------------------------------------------
 
@@ -209,3 +210,54 @@ def test_base_transports_say_what_to_override(base: Any) -> None:
 
     with pytest.raises(NotImplementedError, match=name):
         world.call(world.client(ok, transport=base()), "get", A)
+
+
+# -- what is looked at anew for every request -------------------------------------
+
+
+def test_changed_client_counts_at_once(world: World) -> None:
+    """Hooks and credentials changed between two requests are used by the second."""
+    seen: list[str] = []
+    site = Site()
+    client = world.client(site)
+    world.call(client, "get", A)
+
+    client.event_hooks["request"].append(world.hook(lambda _: seen.append("asked")))
+    client.event_hooks["response"].append(world.hook(lambda _: seen.append("told")))
+    client.auth = ("user", "pass")
+    world.call(client, "get", A)
+
+    assert ["asked", "told"] == seen
+    assert ["Authorization" in request.headers for request in site.requests] == [
+        False,
+        True,
+    ]
+
+
+@pytest.mark.parametrize("name", [b"Set-Cookie", b"set-cookie", b"SET-COOKIE"])
+def test_cookies_are_found_in_any_spelling(world: World, name: bytes) -> None:
+    """Names of fields from the wire compare without regard to case."""
+
+    def handler(request: mooring.Request) -> mooring.Response:
+        fields = [(b"Date", b"now"), (name, b"a=1")]
+        return mooring.Response(200, headers=fields, stream=Body(b"x"))
+
+    client = world.client(handler)
+    world.call(client, "get", A)
+
+    assert {"a": "1"} == dict(client.cookies)
+
+
+def test_coding_added_by_a_hook_is_undone(world: World) -> None:
+    """What a hook says about the body counts, though the client had looked already."""
+
+    def handler(request: mooring.Request) -> mooring.Response:
+        stream = Body(gzip.compress(b"abc"))
+        return mooring.Response(200, headers=[(b"Date", b"now")], stream=stream)
+
+    def mend(response: mooring.Response) -> None:
+        response.headers["Content-Encoding"] = "gzip"
+
+    client = world.client(handler, event_hooks={"response": [world.hook(mend)]})
+
+    assert b"abc" == world.call(client, "get", A).content

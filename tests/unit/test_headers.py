@@ -168,6 +168,52 @@ def test_copies_are_independent(make_copy: Any) -> None:
         assert other.raw == [(b"A", b"1"), (b"B", b"2")]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda headers: headers.__setitem__("new", "2"),
+        lambda headers: headers.__setitem__("a", "2"),
+        lambda headers: headers.__delitem__("a"),
+        lambda headers: headers.update({"a": "2", "b": "3"}),
+        lambda headers: headers.setdefault("new", "2"),
+        lambda headers: headers.__ior__({"new": "2"}),
+        lambda headers: headers.pop("a"),
+        lambda headers: headers.clear(),
+        lambda headers: setattr(headers, "encoding", "utf-16"),
+    ],
+)
+def test_no_change_reaches_a_copy(change: Any) -> None:
+    """Copies share what they hold until one of them changes, in whatever way."""
+    adopted = Headers._adopt([(b"A", b"1"), (b"A", b"4")])
+    looked_at = Headers._adopt([(b"A", b"1"), (b"A", b"4")])
+    assert "a" in looked_at
+    for headers in (Headers([("A", "1"), ("A", "4")]), adopted, looked_at):
+        for changed, kept in (
+            (headers.copy(), headers),
+            (Headers(headers), headers),
+            (headers, headers.copy()),
+        ):
+            change(changed)
+
+            assert "1, 4" == kept["a"]
+            assert [(b"A", b"1"), (b"A", b"4")] == kept.raw
+
+
+def test_values_that_are_not_ascii_are_found() -> None:
+    """The field asked for may need another encoding, or only one beside it."""
+    headers = Headers([(b"a", b"1"), (b"x", b"\xe9")])
+
+    assert ("1", "\xe9") == (headers["a"], headers["x"])
+
+
+def test_values_are_held_to_the_encoding_that_was_set() -> None:
+    """An encoding that somebody asked for is not replaced by one that fits."""
+    headers = Headers([(b"x", b"\xe9")], encoding="ascii")
+
+    with pytest.raises(UnicodeDecodeError):
+        _ = headers["x"]
+
+
 def test_raw_is_a_copy() -> None:
     """Changing the list that raw gives changes nothing."""
     for headers in (Headers([("A", "1")]), Headers._adopt([(b"A", b"1")])):

@@ -401,6 +401,30 @@ def test_wire_fields_are_not_shared() -> None:
     assert ([(b"A", b"b")], "b") == (pairs, headers["a"])
 
 
+@pytest.mark.parametrize(
+    "name", ["Content-Encoding", "content-encoding", "CONTENT-encodinG"]
+)
+def test_codings_are_found_in_any_spelling(name: str) -> None:
+    """Names of fields from the wire compare without regard to case."""
+    body = gzip.compress(b"abc")
+    response = Response(
+        200, headers=[(b"A", b"b"), (name.encode(), b"gzip")], stream=ByteStream(body)
+    )
+
+    assert b"abc" == response.read()
+
+
+def test_headers_can_be_changed_before_reading() -> None:
+    """Who adds a content coding has the body decoded, whatever was known before."""
+    body = gzip.compress(b"abc")
+    response = Response(200, headers=[(b"A", b"b")], stream=ByteStream(body))
+    assert response._is_plain()
+
+    response.headers["content-encoding"] = "gzip"
+
+    assert b"abc" == response.read()
+
+
 def test_fields_may_be_text() -> None:
     """A list of text pairs works like one from the wire."""
     body = gzip.compress(b"abc")

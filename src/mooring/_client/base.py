@@ -44,7 +44,13 @@ if TYPE_CHECKING:
         TimeoutTypes,
     )
 
-__all__ = ["USE_CLIENT_DEFAULT", "BaseClient", "ClientState", "UseClientDefault"]
+__all__ = [
+    "OPENED",
+    "USE_CLIENT_DEFAULT",
+    "BaseClient",
+    "ClientState",
+    "UseClientDefault",
+]
 
 # Hooks may be coroutine functions on one client and plain ones on the other.
 EventHook: TypeAlias = Callable[..., Any]
@@ -73,6 +79,10 @@ class ClientState(enum.Enum):
     UNOPENED = 1
     OPENED = 2
     CLOSED = 3
+
+
+# Bound once: looking up a member of an enum is slow, and every request asks.
+OPENED = ClientState.OPENED
 
 
 class BaseClient:
@@ -241,8 +251,9 @@ class BaseClient:
         return url.copy_with(raw_path=url.raw_path + b"/")
 
     def _merge_url(self, url: URL | str) -> URL:
-        merged = URL(url)
-        if not merged.is_relative_url:
+        merged = url if type(url) is URL else URL(url)
+        reference = merged._uri_reference
+        if reference.scheme and reference.host:
             return merged
         # "/users" and "users" both go below the base, unlike in RFC 3986.
         base = self._base_url
@@ -290,7 +301,9 @@ class BaseClient:
         chosen = (
             self._auth if isinstance(auth, UseClientDefault) else self._build_auth(auth)
         )
-        return url_auth(request.url) if chosen is None else chosen
+        if chosen is None and request.url._uri_reference.userinfo:
+            return url_auth(request.url)
+        return chosen
 
     def _build_redirect_request(self, request: Request, response: Response) -> Request:
         method = self._redirect_method(request, response)
@@ -327,13 +340,13 @@ class BaseClient:
         self, response: Response, request: Request, started: float
     ) -> None:
         """Tell *response* what the client knows, and take its cookies."""
-        response.request = request
+        response._request = request
         response.default_encoding = self._default_encoding
         response._elapsed_start = started
         response._clock = perf_counter
         if response.is_closed:
             response._stop_watch()
-        if _sets_cookies(response):
+        if not response._is_plain() and "set-cookie" in response.headers:
             self._cookies.extract_cookies(response)
 
     def _mark_opened(self) -> None:
@@ -408,15 +421,6 @@ def warn_of_request_cookies() -> None:
         DeprecationWarning,
         stacklevel=depth,
     )
-
-
-def _sets_cookies(response: Response) -> bool:
-    fields = response._wire_fields
-    if fields is None:
-        return "set-cookie" in response.headers
-    # As they came from the wire: making all names comparable, for one that is
-    # rarely there, would cost more than the rest of what is done to a response.
-    return response._may_have(b"set-cookie") and "set-cookie" in response.headers
 
 
 def _copied_hooks(

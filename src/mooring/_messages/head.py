@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from .._body.text import charset_of
@@ -26,6 +27,11 @@ _STATUS_CLASSES = {
 # What a peer may say in an error text of ours.
 _MAX_PEER_CHARS = 100
 
+# What a client looks for in every response.
+_NOTABLE = frozenset({b"content-encoding", b"set-cookie"})
+_name = itemgetter(0)
+_lower = bytes.lower
+
 
 class ResponseHead:
     """The questions about a response that its status and header fields answer."""
@@ -34,8 +40,9 @@ class ResponseHead:
     extensions: dict[str, object]
     # Fields as they came over the wire stay a list until somebody looks at them.
     _wire_fields: list[tuple[bytes, bytes]] | None = None
-    _all_names: bytes | None = None
     _headers: Headers | None = None
+    # Set if those fields are known to have neither a cookie nor a content coding.
+    _plain: bool = False
 
     @property
     def headers(self) -> Headers:
@@ -43,39 +50,37 @@ class ResponseHead:
         headers = self._headers
         if headers is None:
             fields = self._wire_fields or []
-            plain = all(type(part) is bytes for field in fields for part in field)
-            headers = Headers._adopt(fields) if plain else Headers(fields)
-            self._headers, self._wire_fields = headers, None
-            self._all_names = None
+            as_sent = _are_bytes(fields)
+            headers = Headers._adopt(fields) if as_sent else Headers(fields)
+            self.headers = headers
         return headers
 
     @headers.setter
     def headers(self, headers: HeaderTypes) -> None:
-        self._wire_fields = self._all_names = None
+        self._wire_fields = None
+        self._plain = False
         self._headers = headers if isinstance(headers, Headers) else Headers(headers)
 
     def _content_codings(self) -> list[str]:
-        if not self._may_have(b"content-encoding"):
+        if self._plain or self._is_plain():
             return []
         return self.headers.get_list("content-encoding", split_commas=True)
 
-    def _may_have(self, lower_name: bytes) -> bool:
-        """Say False only if there is no field of that name.
+    def _is_plain(self) -> bool:
+        """Say True only if there is neither a cookie nor a content coding.
 
-        Most responses have neither cookies nor a coding, and making all names
-        comparable would be the dearest part of reading one.
+        Most responses have none, and making headers of what came over the wire, to
+        look for one, would be the dearest part of reading a response.
         """
-        names = self._all_names
-        if names is None:
-            fields = self._wire_fields
-            if fields is None:
-                return True
-            try:
-                names = b"\n".join([name for name, _ in fields]).lower()
-            except TypeError:  # given as text by somebody's own transport
-                return True
-            self._all_names = names
-        return lower_name in names
+        fields = self._wire_fields
+        if fields is None:
+            return False
+        try:
+            plain = _NOTABLE.isdisjoint(map(_lower, map(_name, fields)))
+        except TypeError:  # given as text by somebody's own transport
+            return False
+        self._plain = plain
+        return plain
 
     @property
     def http_version(self) -> str:
@@ -159,6 +164,14 @@ class ResponseHead:
 
     def __repr__(self) -> str:
         return f"<Response [{self.status_code} {_quotable(self.reason_phrase)}]>"
+
+
+def _are_bytes(fields: list[tuple[bytes, bytes]]) -> bool:
+    # Somebody's own transport may give text.
+    for name, value in fields:
+        if type(name) is not bytes or type(value) is not bytes:
+            return False
+    return True
 
 
 def _quotable(text: str) -> str:

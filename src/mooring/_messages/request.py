@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from .._body.encode import EMPTY_STREAM, encode_request
 from .._body.multipart import boundary_of
@@ -16,7 +17,7 @@ from .._body.streams import (
     is_sync_stream,
 )
 from .._errors import RequestNotRead
-from .._headers import Headers
+from .._headers import Field, Headers
 from .._url import URL
 
 if TYPE_CHECKING:
@@ -34,12 +35,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Request", "masked_url"]
 
-_Field: TypeAlias = tuple[bytes, bytes, bytes]
-
 # RFC 9110 section 8.6: where a body is expected, its absence is worth saying.
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _LENGTH_ZERO = (b"Content-Length", b"content-length", b"0")
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_lower_name = itemgetter(1)
 # Not worth keeping: a stream cannot be pickled, extensions may hold anything.
 _NOT_PICKLED = frozenset({"stream", "extensions"})
 
@@ -129,26 +129,12 @@ class Request:
     def _prepare(self, given: Headers, described: Mapping[str, str] | None) -> None:
         """Take the caller's fields, after ``Host`` and before those of the body."""
         fields = given._list
-        names = [field[1] for field in fields]
-        head: list[_Field] = []
-        if b"host" not in names:
-            reference = self.url._uri_reference
-            head = _host_fields(reference.host, reference.port)
-        tail: list[_Field] = []
         if described or self.method in _METHODS_WITH_BODY:
-            has_length = b"content-length" in names or b"transfer-encoding" in names
-            tail = [
-                field
-                for field in map(_field, (described or {}).items())
-                # RFC 9112 section 6.2: one framing only, and the caller's goes first.
-                if field[1] not in names and not (has_length and field[1] in _FRAMING)
-            ]
-            if not has_length and not described:
-                head = [*head, _LENGTH_ZERO]
-        # Made without Headers(...), which would copy the list once more.
-        self.headers = headers = Headers.__new__(Headers)
-        headers._encoding = given._encoding
-        headers._list = [*head, *fields, *tail]
+            fields = _with_body_fields(fields, described)
+        if b"host" not in map(_lower_name, fields):
+            reference = self.url._uri_reference
+            fields = _host_fields(reference.host, reference.port) + fields
+        self.headers = Headers._of(fields, given._encoding)
 
     @property
     def content(self) -> bytes:
@@ -226,16 +212,33 @@ def masked_url(url: URL) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _host_fields(host: str, port: int | None) -> list[_Field]:
+def _host_fields(host: str, port: int | None) -> tuple[Field, ...]:
     """The ``Host`` field for an address; none for a URL without a host."""
     if not host:
-        return []
+        return ()
     netloc = f"[{host}]" if ":" in host else host
     value = netloc if port is None else f"{netloc}:{port}"
-    return [(b"Host", b"host", value.encode("ascii"))]
+    return ((b"Host", b"host", value.encode("ascii")),)
 
 
-def _field(item: tuple[str, str]) -> _Field:
+def _with_body_fields(
+    given: tuple[Field, ...], described: Mapping[str, str] | None
+) -> tuple[Field, ...]:
+    """Add what says how long the body is and what it is."""
+    names = [name for _, name, _ in given]
+    has_length = b"content-length" in names or b"transfer-encoding" in names
+    if not described:
+        return given if has_length else (_LENGTH_ZERO, *given)
+    tail = [
+        field
+        for field in map(_field, described.items())
+        # RFC 9112 section 6.2: one framing only, and the caller's goes first.
+        if field[1] not in names and not (has_length and field[1] in _FRAMING)
+    ]
+    return (*given, *tail)
+
+
+def _field(item: tuple[str, str]) -> Field:
     name = item[0].encode("ascii")
     return name, name.lower(), item[1].encode("latin-1")
 

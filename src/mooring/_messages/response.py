@@ -277,9 +277,9 @@ class Response(ResponseHead):
             json.JSONDecodeError: It is not JSON.
             ResponseNotRead: The content has not been read.
         """
-        from json import loads  # the package takes 5 ms, and not every program reads it
+        import json  # it takes 5 ms, and not every program reads it
 
-        return loads(self.content, **kwargs)
+        return json.loads(self.content, **kwargs)
 
     # -- body ---------------------------------------------------------------
 
@@ -337,8 +337,7 @@ class Response(ResponseHead):
         self.is_stream_consumed = self.is_closed = True
         body = stream.body
         self._num_bytes_downloaded = len(body)
-        if self._elapsed_start is not None:
-            self._stop_watch()
+        self._stop_watch()
         if hasattr(self, "_decoder") or self._content_codings():
             body = self._decoded(body)
         self._content = body
@@ -366,8 +365,8 @@ class Response(ResponseHead):
             exc._request = self._request
 
     def _stop_watch(self) -> None:
-        start, clock = self._elapsed_start, self._clock
-        if start is not None and clock is not None and self._elapsed is None:
+        clock, start = self._clock, self._elapsed_start
+        if clock is not None and start is not None and self._elapsed is None:
             self._elapsed = clock() - start
 
     def iter_raw(self, chunk_size: int | None = None) -> Iterator[bytes]:

@@ -19,6 +19,7 @@ from ..._errors import RequestError
 from ..._flow.flow import DRAIN_MAX_BYTES, redirect_flow
 from ..._flow.mounts import URLPattern
 from ..base import (
+    OPENED,
     USE_CLIENT_DEFAULT,
     BaseClient,
     ClientState,
@@ -312,7 +313,7 @@ class Client(Verbs, BaseClient):
             RequestError: No usable response came back.
             RuntimeError: The client has been closed.
         """
-        if self._state is not ClientState.OPENED:
+        if self._state is not OPENED:
             self._mark_opened()
         if "timeout" not in request.extensions:
             self._set_timeout(request)

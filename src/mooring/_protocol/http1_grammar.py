@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from .http1_limits import MAX_LENGTH_DIGITS
+
 CRLF = b"\r\n"
 BLANK_LINE = b"\r\n\r\n"
 SPACE_OR_TAB = b" \t"
@@ -38,16 +40,16 @@ def escaped(peer_bytes: bytes) -> str:
     return repr(peer_bytes[:100])[1:]
 
 
-def length_from(value: bytes, *, max_digits: int) -> int | None:
+def length_from(value: bytes) -> int | None:
     """Read ``1*DIGIT``; None when *value* is anything else or too long.
 
-    >>> length_from(b"042", max_digits=19)
+    >>> length_from(b"042")
     42
     """
     # bytes.isdigit() knows ASCII digits only; int() alone takes "+4", "4_2" and " 4".
-    if not value.isdigit() or len(value) > max_digits:
-        return None
-    return int(value)
+    if value.isdigit() and len(value) <= MAX_LENGTH_DIGITS:
+        return int(value)
+    return None
 
 
 def tokens_of(value: bytes) -> list[bytes]:

@@ -9,10 +9,14 @@ offsets (is there a byte too many?) that it does not give.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from httptools import HttpParserError, HttpResponseParser
+from httptools import (
+    HttpParserCallbackError,
+    HttpParserError,
+    HttpResponseParser,
+)
 
 from .http1_grammar import (
     CRLF,
@@ -23,11 +27,10 @@ from .http1_grammar import (
     length_from,
     tokens_of,
 )
-from .http1_limits import MAX_LENGTH_DIGITS
 
 Fields = list[tuple[bytes, bytes]]
 
-_BODILESS_STATUS_LINE = b"HTTP/1.1 204 -\r\n"
+_BODILESS_STATUS_LINE = b"HTTP/1.1 204 -"
 
 # RFC 9112 section 4; only the versions we speak, and a code of RFC 9110 section 15.
 _STATUS_LINE = re.compile(
@@ -35,20 +38,29 @@ _STATUS_LINE = re.compile(
 )
 _VERSION = re.compile(rb"HTTP/[0-9]+(?:\.[0-9]+)?")
 
+_CACHED_LINES = 256
 _CACHED_LINE_BYTES = 64
+_CACHED_NAMES = 1024
+_CACHED_NAME_BYTES = 64
 
 _HTTP = b"HTTP/"
 OPENING_BYTES = 100  # enough of a stranger's greeting to recognise it
 _NOT_A_GREETING = re.compile(rb"[^\t\x20-\x7e]")
 
+_TAB = 0x09
 _FOLD = re.compile(rb"[ \t]*\r\n[ \t]+")
 _LENGTH_LINE = re.compile(rb"(?:(?<=\n)|\A)(?i:content-length):([^\r\n]*)\r\n")
 
 
-class StatusLine(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StatusLine:
+    """A status line, taken apart."""
+
     version: bytes
     status: int
     reason: bytes
+    is_plain: bool
+    """HTTP/1.1, final, and of a status that does not rule out a body."""
 
 
 class NotHTTPError(MalformedError):
@@ -57,22 +69,33 @@ class NotHTTPError(MalformedError):
 
 def read_status_line(line: bytes) -> StatusLine:
     """Read a status line without its CRLF. Raises ``MalformedError``."""
-    # A server says "HTTP/1.1 200 OK" rather often; long lines are not worth keeping.
-    if len(line) <= _CACHED_LINE_BYTES:
-        return _cached_status_line(line)
-    return _parse_status_line(line)
-
-
-def _parse_status_line(line: bytes) -> StatusLine:
     match = _STATUS_LINE.fullmatch(line)
     if match is None:
         check_opening(line + CRLF)
         raise MalformedError(f"bad status line {escaped(line)}")
-    version, status, reason = match.groups()
-    return StatusLine(version, int(status), reason or b"")
+    version, code, reason = match.groups()
+    status = int(code)
+    is_plain = version == b"HTTP/1.1" and status >= 200 and status not in (204, 304)
+    return StatusLine(version, status, reason or b"", is_plain)
 
 
-_cached_status_line = lru_cache(maxsize=256)(_parse_status_line)
+class _StatusLines(dict[bytes, StatusLine]):
+    """What ``read_status_line`` said: a server says "HTTP/1.1 200 OK" rather often.
+
+    A bounded cache of pure answers; emptied when full, so that no server can fill it
+    for good. A dict and not ``lru_cache`` because a hit costs half.
+    """
+
+    def __missing__(self, line: bytes) -> StatusLine:
+        answer = read_status_line(line)
+        if len(line) <= _CACHED_LINE_BYTES:
+            if len(self) >= _CACHED_LINES:
+                self.clear()
+            self[line] = answer
+        return answer
+
+
+status_lines = _StatusLines()
 
 
 def check_opening(opening: bytes) -> None:
@@ -103,45 +126,51 @@ def greeting_error(opening: bytes) -> NotHTTPError:
 class FieldReader:
     """Reads blocks of field lines, one after another, with one llhttp parser."""
 
-    __slots__ = ("_parser", "_sink")
+    __slots__ = ("_feed_data", "_sink")
 
     def __init__(self) -> None:
-        self._sink = _Sink()
-        self._parser: HttpResponseParser
+        self._renew()
 
     def read(self, block: bytes) -> tuple[Fields, bool]:
-        """Return the fields of *block*, which ends with the empty line.
+        """Return the fields of *block*: from the end of a line to the empty line.
 
-        The second value says that a leniency was needed (line folding, equal lengths
-        repeated): the response may be used, the connection must not be used again.
-        Values come without the white space around them, names as they were sent.
+        So it begins with CRLF, as it ends. The second value says that a leniency was
+        needed (line folding, equal lengths repeated): the response may be used, the
+        connection must not be used again. Values come without the white space around
+        them, names as they were sent.
 
         Raises ``MalformedError``.
         """
-        try:
-            return self._feed(block), False
-        except HttpParserError as refusal:
-            mended = _mended(block)
-            if mended == block:
-                raise MalformedError(_reason(refusal)) from refusal
-        try:
-            return self._feed(mended), True
-        except HttpParserError as refusal:
-            raise MalformedError(_reason(refusal)) from refusal
-
-    def _feed(self, block: bytes) -> Fields:
-        # A parser is used again only if it is known to stand at a message boundary.
-        # The first time there is none; after a refusal it stands somewhere else.
-        if not self._sink.is_complete:
-            self._renew()
         sink = self._sink
         fields = sink.fields = []
-        sink.is_complete = False
-        self._parser.feed_data(_BODILESS_STATUS_LINE + block)
-        if b" \r\n" in block or b"\t\r\n" in block:
-            # llhttp leaves the white space after a value on it.
-            return [(name, value.rstrip(SPACE_OR_TAB)) for name, value in fields]
-        return fields
+        try:
+            self._feed_data(_BODILESS_STATUS_LINE + block)
+        except HttpParserError as refusal:
+            return self._read_mended(block, refusal), True
+        # Not ``in``: given bytes, it first fails to take them for a number.
+        if block.find(b" \r\n") >= 0 or _TAB in block:
+            return _stripped(fields), False
+        return fields, False
+
+    def _read_mended(self, block: bytes, refusal: HttpParserError) -> Fields:
+        fault = self._fault_of(refusal)
+        mended = CRLF + _mended(block[len(CRLF) :])
+        if mended == block:
+            raise fault from refusal
+        try:
+            self._feed_data(_BODILESS_STATUS_LINE + mended)
+        except HttpParserError as again:
+            raise self._fault_of(again) from again
+        return _stripped(self._sink.fields)
+
+    def _fault_of(self, refusal: HttpParserError) -> MalformedError:
+        # A parser that has refused something stands nowhere in particular.
+        self._renew()
+        if isinstance(refusal, HttpParserCallbackError) and refusal.__context__:
+            # Nothing of the peer's: Ctrl-C, or no memory, while our sink ran.
+            raise refusal.__context__
+        text = str(refusal)
+        return MalformedError(text[:1].lower() + text[1:])
 
     def _renew(self) -> None:
         self._sink = _Sink()
@@ -151,28 +180,24 @@ class FieldReader:
         parser.set_dangerous_leniencies(
             lenient_chunked_length=True, lenient_keep_alive=True
         )
-        self._parser = parser
+        self._feed_data: Callable[[bytes], None] = parser.feed_data
 
 
 class _Sink:
     """What llhttp calls back. Apart, so that a connection is in no reference cycle."""
 
-    __slots__ = ("fields", "is_complete")
+    __slots__ = ("fields",)
 
     def __init__(self) -> None:
         self.fields: Fields = []
-        self.is_complete = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.fields.append((name, value))
 
-    def on_message_complete(self) -> None:
-        self.is_complete = True
 
-
-def _reason(refusal: HttpParserError) -> str:
-    text = str(refusal)
-    return text[:1].lower() + text[1:]
+def _stripped(fields: Fields) -> Fields:
+    # llhttp leaves the white space after a value on it.
+    return [(name, value.rstrip(SPACE_OR_TAB)) for name, value in fields]
 
 
 def _mended(block: bytes) -> bytes:
@@ -197,40 +222,19 @@ def _with_one_length(block: bytes) -> bytes:
     return block[: first.start()] + line + rest
 
 
-class Framing(NamedTuple):
-    """What the fields say about the body and the connection, before other rules."""
+Framing = tuple[int | None, tuple[bytes, ...], bool, bool]
+"""What the fields say about the body and the connection, before other rules.
 
-    length: int | None
-    is_chunked: bool
-    closes: bool
-    keeps_alive: bool
-    bad_coding: bytes | None
+The length, the transfer codings, whether to close, whether to keep alive. A bare tuple:
+it is taken apart at once, for every response.
+"""
 
-    @property
-    def is_ambiguous(self) -> bool:
-        """Length and chunked together: chunked wins, the connection ends."""
-        return self.is_chunked and self.length is not None
+_silent_names: set[bytes] = set()
+"""Names that say nothing about framing, as they were spelled in earlier responses.
 
-
-_LENGTH_SIZE = len(b"content-length")
-_CODING_SIZE = len(b"transfer-encoding")
-_CONNECTION_SIZE = len(b"connection")
-
-# Names that say nothing about framing, as servers like to spell them: passed over at
-# a glance (benchmarks asyncio-100, sync-1). Any other name is looked at properly.
-_USUAL_NAMES = (
-    b"Accept-Ranges",
-    b"Cache-Control",
-    b"Content-Encoding",
-    b"Content-Type",
-    b"Date",
-    b"ETag",
-    b"Last-Modified",
-    b"Server",
-    b"Set-Cookie",
-    b"Vary",
-)
-_SILENT_NAMES = frozenset((*_USUAL_NAMES, *(name.lower() for name in _USUAL_NAMES)))
+A bounded cache, emptied when full: most names are passed over at a glance (benchmarks
+asyncio-100, sync-1).
+"""
 
 
 def framing_of(fields: Fields) -> Framing:
@@ -239,36 +243,43 @@ def framing_of(fields: Fields) -> Framing:
     Raises ``MalformedError`` for a length that is not one.
     """
     length: int | None = None
-    codings: list[bytes] = []
+    codings: tuple[bytes, ...] = ()
     closes = keeps_alive = False
     for name, value in fields:
-        if name in _SILENT_NAMES:
+        if name in _silent_names:
             continue
-        size = len(name)
-        if size == _LENGTH_SIZE:
-            if name.lower() == b"content-length":
-                length = _length(value)
-        elif size == _CONNECTION_SIZE:
-            if name.lower() == b"connection":
-                says_close, says_keep_alive = connection_says(value)
-                closes |= says_close
-                keeps_alive |= says_keep_alive
-        elif size == _CODING_SIZE and name.lower() == b"transfer-encoding":
-            codings.append(value)
-    bad_coding = _bad_coding(codings) if codings else None
-    return Framing(length, bool(codings), closes, keeps_alive, bad_coding)
+        lowered = name.lower()
+        if lowered == b"content-length":
+            # llhttp has refused a second field by now, or it was equal and collapsed.
+            length = length_from(value)
+            if length is None:
+                raise MalformedError(f"bad Content-Length {escaped(value)}")
+        elif lowered == b"connection" and value == b"keep-alive":
+            keeps_alive = True  # nearly always, and spares the asking
+        elif lowered == b"connection":
+            says_close, says_keep_alive = connection_says(value)
+            closes |= says_close
+            keeps_alive |= says_keep_alive
+        elif lowered == b"transfer-encoding":
+            codings += (value,)
+        else:
+            _remember_silent(name)
+    return length, codings, closes, keeps_alive
 
 
-def _length(value: bytes) -> int:
-    # llhttp has refused a second field by now, or it was equal and collapsed.
-    length = length_from(value, max_digits=MAX_LENGTH_DIGITS)
-    if length is None:
-        raise MalformedError(f"bad Content-Length {escaped(value)}")
-    return length
+def _remember_silent(name: bytes) -> None:
+    if len(name) <= _CACHED_NAME_BYTES:
+        if len(_silent_names) >= _CACHED_NAMES:
+            _silent_names.clear()
+        _silent_names.add(name)
 
 
-def _bad_coding(codings: list[bytes]) -> bytes | None:
-    # Unknown or stacked codings, and chunked twice: the end of such a body is anyone's
-    # guess, and every guess has been somebody's smuggling hole.
+def check_codings(codings: tuple[bytes, ...]) -> None:
+    """Refuse any transfer coding but chunked, said once.
+
+    Unknown or stacked codings, and chunked twice: the end of such a body is anyone's
+    guess, and every guess has been somebody's smuggling hole.
+    """
     listed = b",".join(codings)
-    return None if tokens_of(listed) == [b"chunked"] else listed
+    if tokens_of(listed) != [b"chunked"]:
+        raise MalformedError(f"unsupported Transfer-Encoding {escaped(listed)}")

@@ -6,7 +6,7 @@ the first byte: what a server parses must be what the caller meant.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from mooring._errors import LocalProtocolError
 from mooring._headers import Headers
@@ -21,13 +21,10 @@ from .http1_grammar import (
     is_token,
     length_from,
 )
-from .http1_limits import MAX_LENGTH_DIGITS
 
 _LINE_END_BYTES = len(CRLF)
-_COMMON_METHODS = frozenset(
-    (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"CONNECT")
-)
-_METHODS = {method.decode(): method for method in _COMMON_METHODS}
+_COMMON_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_METHODS = {method: method.encode() for method in _COMMON_METHODS}
 _MEANINGFUL_NAMES = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade")
 )
@@ -35,7 +32,8 @@ _CACHED_NAMES = 1024
 _CACHED_NAME_BYTES = 64
 
 
-class FieldBlock(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class FieldBlock:
     """Encoded fields, from the end of the request line to the empty line."""
 
     data: bytes
@@ -45,12 +43,11 @@ class FieldBlock(NamedTuple):
     asks_upgrade: bool
 
 
-class RequestHead(NamedTuple):
-    """A checked request head, fit to be sent."""
+RequestHead = tuple[bytes, bytes, FieldBlock]
+"""A checked request head, fit to be sent: its bytes, its method, its fields.
 
-    data: bytes
-    method: bytes
-    block: FieldBlock
+A bare tuple: one is made, and taken apart at once, for every request.
+"""
 
 
 class _Names(dict[bytes, tuple[bytes, bytes]]):
@@ -88,7 +85,7 @@ class HeadEncoder:
     def __init__(self) -> None:
         # One attribute for both, so that threads always see a pair that belongs
         # together.
-        self._last: tuple[_Triples, FieldBlock] | None = None
+        self._last: tuple[_Triples | None, FieldBlock] = None, _NO_FIELDS
 
     def encode(self, method: str, target: bytes, headers: Headers) -> RequestHead:
         """Encode the head of a request.
@@ -97,15 +94,14 @@ class HeadEncoder:
         (RFC 9110 section 5, RFC 9112 section 3).
         """
         triples = tuple(headers._list)
-        last = self._last
-        if last is not None and last[0] == triples:
-            block = last[1]
-        else:
+        last_triples, block = self._last
+        if triples != last_triples:
             block = encode_fields([(name, value) for name, _, value in triples])
             self._last = triples, block
-        return _with_line(method, target, block)
+        return _with_line(_METHODS.get(method) or _checked(method), target, block)
 
 
+_NO_FIELDS = FieldBlock(b"", 0, False, False)
 _Triples = tuple[tuple[bytes, bytes, bytes], ...]
 
 
@@ -113,17 +109,22 @@ def encode_head(
     method: str | bytes, target: bytes, headers: list[tuple[bytes, bytes]]
 ) -> RequestHead:
     """Encode a request head, or raise ``LocalProtocolError``."""
-    return _with_line(method, target, encode_fields(headers))
+    block = encode_fields(headers)
+    return _with_line(_checked(method), target, block)
 
 
-def _with_line(method: str | bytes, target: bytes, block: FieldBlock) -> RequestHead:
+def _checked(method: str | bytes) -> bytes:
     if isinstance(method, str):
-        method = _METHODS.get(method) or method.encode("ascii", "backslashreplace")
-    if method not in _COMMON_METHODS and is_token(method) is None:
+        method = method.encode("ascii", "backslashreplace")
+    if is_token(method) is None:
         raise LocalProtocolError(f"illegal method {escaped(method)}")
+    return method
+
+
+def _with_line(method: bytes, target: bytes, block: FieldBlock) -> RequestHead:
     if not target or target.translate(None, TARGET_BYTES):
         raise LocalProtocolError(f"illegal request target {escaped(target)}")
-    return RequestHead(b"%b %b HTTP/1.1%b" % (method, target, block[0]), method, block)
+    return b"%b %b HTTP/1.1%b" % (method, target, block.data), method, block
 
 
 def encode_fields(headers: list[tuple[bytes, bytes]]) -> FieldBlock:
@@ -199,7 +200,7 @@ def _with_meaning(head: bytes, meaningful: list[tuple[bytes, bytes]]) -> FieldBl
                 "more than one of Content-Length and Transfer-Encoding headers"
             )
         elif name == b"content-length":
-            length = length_from(value, max_digits=MAX_LENGTH_DIGITS)
+            length = length_from(value)
             if length is None:
                 raise LocalProtocolError(f"bad Content-Length {escaped(value)}")
         elif value.lower() == b"chunked":

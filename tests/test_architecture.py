@@ -72,29 +72,23 @@ def test_public_classes_call_mooring_their_home() -> None:
     assert {} == strangers
 
 
-def test_every_critical_section_looks_at_what_was_left_behind() -> None:
-    """A finalizer that met a taken lock is served by whoever held it, at once.
+def test_one_place_enters_the_critical_section() -> None:
+    """Only two methods of the pool touch its lock; one of them is for finalizers.
 
-    A section that forgets to look would leave a waiter asleep beside a free slot.
+    Whoever leaves it must look at what a finalizer left behind meanwhile, or a waiter
+    stays asleep beside a free slot.
     """
     path = ROOT / "src/mooring/_shell/_async/pool.py"
-    after = [
-        ast.unparse(following).splitlines()
-        for body in _bodies(ast.parse(path.read_text("utf-8")))
-        for section, following in zip(body, [*body[1:], ast.Pass()], strict=False)
-        if isinstance(section, ast.With) and "self._mutex" in ast.unparse(section)
-    ]
+    users = {
+        node.name: ast.unparse(node)
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name != "__init__"
+        and "self._mutex" in ast.unparse(node)
+    }
 
-    assert len(after) > 8
-    assert all(["if self._left_behind:", "    self._sweep()"] == look for look in after)
-
-
-def _bodies(tree: ast.AST) -> Iterator[list[ast.stmt]]:
-    for node in ast.walk(tree):
-        for name in ("body", "orelse", "finalbody"):
-            body = getattr(node, name, None)
-            if isinstance(body, list):
-                yield body
+    assert ["_alone", "_sweep_if_free"] == sorted(users)
+    assert "if self._left_behind:\n        self._sweep()" in users["_alone"]
 
 
 def test_every_test_says_what_it_proves() -> None:

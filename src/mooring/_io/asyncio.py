@@ -8,10 +8,11 @@ each connection has a single timer that is moved, not made anew for each wait.
 from __future__ import annotations
 
 import asyncio
+import sys
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from mooring._io.asyncio_stream import AsyncioStream
-from mooring._io.base import NoMutex
+from mooring._io.asyncio_stream import READ_BUFFER_BYTES, AsyncioStream
 from mooring._io.sockets import (
     addresses_of,
     as_os_error,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         AsyncStream,
         AsyncWaiter,
         Cancellable,
+        Mutex,
         SocketOption,
     )
 
@@ -41,13 +43,12 @@ _HANDSHAKE_FAR_AWAY = 86400.0
 # uvloop counts whole milliseconds and may call up to half of one early.
 _SHORTEST_SLEEP = 0.001
 
-_NO_MUTEX = NoMutex()
 
 
 class AsyncioBackend:
     """Everything the shell needs of one running event loop."""
 
-    __slots__ = ("_dials", "_loop", "now")
+    __slots__ = ("_buffer", "_dials", "_loop", "now")
 
     name = "asyncio"
     inline_dials = False
@@ -57,6 +58,7 @@ class AsyncioBackend:
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._loop = asyncio.get_running_loop() if loop is None else loop
         self.now = self._loop.time
+        self._buffer = memoryview(bytearray(READ_BUFFER_BYTES))
         # The loop itself refers to tasks weakly.
         self._dials: set[asyncio.Task[None]] = set()
 
@@ -66,8 +68,8 @@ class AsyncioBackend:
     def is_over(self) -> bool:
         return self._loop.is_closed()
 
-    def mutex(self) -> NoMutex:
-        return _NO_MUTEX
+    def mutex(self) -> Mutex:
+        return Lock()
 
     def waiter(self) -> AsyncioWaiter:
         return AsyncioWaiter(self._loop)
@@ -109,6 +111,16 @@ class AsyncioBackend:
         except RuntimeError:
             pass  # the loop is closed
 
+    def _read_buffer(self) -> memoryview:
+        """Return where a stream is to receive: one place for all of a loop.
+
+        Selector loops and uvloop fill it and say so in one step. The proactor leaves
+        it with the kernel while it waits.
+        """
+        if sys.platform == "win32":
+            return memoryview(bytearray(READ_BUFFER_BYTES))
+        return self._buffer
+
     async def resolve(
         self, host: str, port: int, timeout: float | None
     ) -> Sequence[Address]:
@@ -132,7 +144,7 @@ class AsyncioBackend:
         sock = open_socket(
             address.family, local_address=local_address, socket_options=socket_options
         )
-        stream = AsyncioStream(self._loop, sock)
+        stream = AsyncioStream(self._loop, sock, self._read_buffer())
         try:
             async with asyncio.timeout(timeout):
                 await self._loop.sock_connect(sock, address.sockaddr)
@@ -150,7 +162,7 @@ class AsyncioBackend:
         socket_options: Sequence[SocketOption] = (),
     ) -> AsyncioStream:
         sock = open_unix_socket(socket_options)
-        stream = AsyncioStream(self._loop, sock)
+        stream = AsyncioStream(self._loop, sock, self._read_buffer())
         try:
             async with asyncio.timeout(timeout):
                 await self._loop.sock_connect(sock, path)
@@ -173,7 +185,9 @@ class AsyncioBackend:
         # ssl costs a few milliseconds to import; plain clients never pay it.
         from mooring._io.tls_engine import TLSEngine
 
-        encrypted = AsyncioStream(self._loop, stream.socket, is_tls=True)
+        encrypted = AsyncioStream(
+            self._loop, stream.socket, self._read_buffer(), is_tls=True
+        )
         try:
             transport = stream.plain_transport()
             # A name that cannot be in a certificate would otherwise fail inside a

@@ -70,6 +70,13 @@ class AsyncStream(Protocol):
         """
         ...
 
+    def looks_quiet(self) -> bool:
+        """Say, without waiting, that an idle stream may surely be used again.
+
+        False means that ``is_quiet`` must be asked. Never raises.
+        """
+        ...
+
     async def is_quiet(self) -> bool:
         """Say whether an idle stream may be used again.
 
@@ -113,29 +120,11 @@ class AsyncWaiter(Protocol):
 
 
 class Mutex(AbstractContextManager[object], Protocol):
-    """A lock; where one loop runs everything, one that is always free."""
+    """A lock. In one loop it is free, unless a finalizer interrupts the holder."""
 
     def acquire(self, blocking: bool = True) -> bool: ...
 
     def release(self) -> None: ...
-
-
-class NoMutex:
-    """The lock of a world where nothing runs at the same time as anything else."""
-
-    __slots__ = ()
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *exc_info: object) -> None:
-        return None
-
-    def acquire(self, blocking: bool = True) -> bool:
-        return True
-
-    def release(self) -> None:
-        return None
 
 
 class AsyncBackend(Protocol):
@@ -158,7 +147,7 @@ class AsyncBackend(Protocol):
         ...
 
     def mutex(self) -> Mutex:
-        """A real lock in threads, a no-op where one loop runs everything."""
+        """A plain lock; a no-op in Python would cost more than it."""
         ...
 
     def waiter(self) -> AsyncWaiter: ...
@@ -245,6 +234,10 @@ class Stream(Protocol):
 
         A read or write that another thread has going ends with an ``OSError``.
         """
+        ...
+
+    def looks_quiet(self) -> bool:
+        """Say that an idle stream may surely be used again; see ``AsyncStream``."""
         ...
 
     def is_quiet(self) -> bool:

@@ -211,6 +211,9 @@ class SocketStream:
         if not self._reading and not self._writing:
             self._close()
 
+    def looks_quiet(self) -> bool:
+        return self.is_quiet()
+
     def is_quiet(self) -> bool:
         # Looked at last: a closed socket's number may be somebody else's by now.
         return not self.is_readable() and not self._closed

@@ -109,6 +109,9 @@ class TLSStream:
             self._say_goodbye()
         self._carrier.abort()
 
+    def looks_quiet(self) -> bool:
+        return self.is_quiet()
+
     def is_quiet(self) -> bool:
         if self._closed:
             return False

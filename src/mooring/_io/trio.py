@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import trio
 
-from mooring._io.base import NoMutex
 from mooring._io.sockets import (
     addresses_of,
     closed_error,
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
         AsyncStream,
         AsyncWaiter,
         Cancellable,
+        Mutex,
         SocketOption,
     )
 
-_NO_MUTEX = NoMutex()
 _NEVER = float("inf")
 
 _logger = logging.getLogger("mooring")
@@ -69,8 +69,8 @@ class TrioBackend:
             return True
         return False
 
-    def mutex(self) -> NoMutex:
-        return _NO_MUTEX
+    def mutex(self) -> Mutex:
+        return Lock()
 
     def waiter(self) -> TrioWaiter:
         return TrioWaiter()
@@ -188,8 +188,9 @@ async def _run_dial(
     connection: object,
 ) -> None:
     with scope:
-        if scope.cancel_called:
-            return
+        # trio shuffles what is ready. A dial that was called off in favour of this one
+        # must have closed its socket before this one opens its own.
+        await trio.lowlevel.checkpoint()
         try:
             await dial(connection)
         except Exception:

@@ -95,8 +95,11 @@ class TrioStream:
             pass  # the run is over, so nobody waits
         self._socket.close()
 
-    async def is_quiet(self) -> bool:
+    def looks_quiet(self) -> bool:
         return not self._closed and not self.is_readable()
+
+    async def is_quiet(self) -> bool:
+        return self.looks_quiet()
 
     def is_readable(self) -> bool:
         """Say whether a read would return at once, with bytes, an end or an error."""

@@ -111,10 +111,15 @@ class TLSStream:
                 self._carrier.write_nowait(self._engine.goodbye())
         self._carrier.abort()
 
+    def looks_quiet(self) -> bool:
+        if self._closed or not self._carrier.looks_quiet():
+            return False
+        return self._engine.decrypt() is None
+
     async def is_quiet(self) -> bool:
         if self._closed:
             return False
-        if await self._carrier.is_quiet() and self._engine.decrypt() is None:
+        if self.looks_quiet():
             return True
         # Readable may mean a session ticket or a key update, which are no noise.
         try:

@@ -147,6 +147,25 @@ def pool_timed_out(
     )
 
 
+def pool_interrupted(route: Route) -> ConnectError:
+    failure = ConnectError(
+        f"the pool was interrupted while a request to {label(route)} waited in it"
+    )
+    return with_note(
+        failure,
+        "KeyboardInterrupt or MemoryError struck between two steps of the pool, which "
+        "closed all its connections and began anew; send the request again",
+    )
+
+
+def pool_reentered() -> RuntimeError:
+    """A signal handler or finalizer met the pool half way through a step."""
+    return RuntimeError(
+        "the client was called by a signal handler or finalizer that interrupted its "
+        "own connection pool; let the handler set a flag, and send the request later"
+    )
+
+
 def pool_closed(route: Route) -> ConnectError:
     return ConnectError(
         f"the client was closed while a request to {label(route)} was on its way"

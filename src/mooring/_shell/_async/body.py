@@ -93,5 +93,6 @@ class AsyncHTTP1Body(AsyncByteStream):
 
     def _end(self, reason: Reason | None) -> None:
         if not self._over:
-            self._over = True
+            # Said twice does no harm; said never, when something strikes between, does.
             self._pool.release(self._ticket, self._generation, self._connection, reason)
+            self._over = True

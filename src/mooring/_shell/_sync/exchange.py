@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import cast
+from typing import TypeAlias
 
 from mooring._body.streams import SyncByteStream, ByteStream, can_replay
 from mooring._errors import NetworkError, RemoteProtocolError
@@ -19,7 +18,8 @@ from mooring._shell.failures import with_note
 
 # RFC 9110 section 9.2.2, and QUERY, which its definition makes safe.
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY"})
-NO_TIMEOUTS: Mapping[str, float | None] = {}
+Timeouts: TypeAlias = Mapping[str, float | None]
+NO_TIMEOUTS: Timeouts = {}
 
 
 def carry_out(pool: Pool, request: Request) -> Response:
@@ -28,19 +28,19 @@ def carry_out(pool: Pool, request: Request) -> Response:
     Whatever ends this early, cancellation at any await included, gives the ticket
     back in one of the two clauses at the end.
     """
+    extensions = request.extensions
     # What users put into extensions is theirs to get right; these are httpx's.
-    timeouts = cast(
-        "Mapping[str, float | None]", request.extensions.get("timeout") or NO_TIMEOUTS
-    )
+    timeouts: Timeouts = extensions.get("timeout") or NO_TIMEOUTS  # type: ignore[assignment]
+    target: bytes = extensions.get("target") or request.url.raw_path  # type: ignore[assignment]
     # Before a connection is asked for: what must not be sent costs nobody anything.
-    target = cast("bytes", request.extensions.get("target", request.url.raw_path))
     head = pool.encoder.encode(request.method, target, request.headers)
     ticket = _ticket_for(pool, request, timeouts)
     read_timeout = timeouts.get("read")
     try:
-        pool.request(ticket)
+        connection = pool.request(ticket)
         while True:
-            connection = pool.granted(ticket)
+            if connection is None:
+                connection = pool.granted(ticket)
             try:
                 connection.exchange(
                     head,
@@ -53,6 +53,7 @@ def carry_out(pool: Pool, request: Request) -> Response:
                 facts = _facts(connection, request)
                 if not pool.retry(ticket, ticket.generation, facts):
                     raise _explained(error, ticket, facts) from error.__cause__
+                connection = None
             else:
                 return _response(pool, ticket, connection, read_timeout)
     except Exception:
@@ -63,20 +64,17 @@ def carry_out(pool: Pool, request: Request) -> Response:
         raise
 
 
-def _ticket_for(
-    pool: Pool, request: Request, timeouts: Mapping[str, float | None]
-) -> Ticket:
+def _ticket_for(pool: Pool, request: Request, timeouts: Timeouts) -> Ticket:
     route = request.url._pool_key
     name = request.extensions.get("sni_hostname")
-    pool_timeout = timeouts.get("pool")
-    connect_timeout = timeouts.get("connect")
-    return Ticket(
-        route if name is None else (*route, name),
-        pool_timeout=math.inf if pool_timeout is None else pool_timeout,
-        connect_timeout=(
-            math.inf if connect_timeout is None else pool.dial_time(connect_timeout)
-        ),
-    )
+    ticket = Ticket(route if name is None else (*route, name))
+    limit = timeouts.get("pool")
+    if limit is not None:
+        ticket.patience = limit
+    limit = timeouts.get("connect")
+    if limit is not None:
+        ticket.connect_timeout = pool.dial_time(limit)
+    return ticket
 
 
 def _facts(connection: HTTP1Driver, request: Request) -> Facts:

@@ -76,15 +76,20 @@ class HTTP1Driver:
         """
         self.sent = self.body_begun = False
         self._began = since
-        data = self.protocol.begin(head)
+        protocol = self.protocol
+        data = protocol.begin(head)
         self.sent = True
+        stream = request.stream
         try:
-            self._send(data, request, write_timeout)
+            if isinstance(stream, ByteStream):
+                self._write(self._whole(data, stream.body), write_timeout)
+            else:
+                self._send_pieces(data, stream, write_timeout)
         except WriteError as error:
             if error is not self._write_failure:
                 raise  # the body's own: it may come from another connection
         try:
-            while not self.protocol.head_complete:
+            while not protocol.head_complete:
                 self.receive(read_timeout)
         except (ReadError, RemoteProtocolError):
             failed = self._write_failure
@@ -92,15 +97,17 @@ class HTTP1Driver:
                 raise failed from failed.__cause__
             raise
 
-    def _send(self, head: bytes, request: Request, timeout: float | None) -> None:
+    def _whole(self, head: bytes, body: bytes) -> bytes:
+        """Put a request whose body is at hand into one piece."""
         protocol = self.protocol
-        stream = request.stream
-        if isinstance(stream, ByteStream):
-            body = stream.body
-            if body:
-                head += protocol.body(body)
-            self._write(head + protocol.end_body(), timeout)
-            return
+        if not body and protocol.request_sent:
+            return head
+        return head + protocol.body(body) + protocol.end_body()
+
+    def _send_pieces(
+        self, head: bytes, stream: object, timeout: float | None
+    ) -> None:
+        protocol = self.protocol
         assert isinstance(stream, SyncByteStream)
         self._write(head, timeout)
         self.body_begun = True
@@ -179,10 +186,6 @@ class HTTP1Driver:
             return self.stream.is_quiet()
         except OSError:
             return False
-
-    def rest(self) -> None:
-        """Watch for what an idle connection should not receive."""
-        self.stream.on_noise(self.on_noise)
 
     def abort(self) -> None:
         """Close without waiting."""

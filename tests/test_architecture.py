@@ -78,7 +78,7 @@ def test_one_place_enters_the_critical_section() -> None:
     Whoever leaves it must look at what a finalizer left behind meanwhile, or a waiter
     stays asleep beside a free slot.
     """
-    path = ROOT / "src/mooring/_shell/_async/pool.py"
+    path = ROOT / "src/mooring/_shell/_async/section.py"
     users = {
         node.name: ast.unparse(node)
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
@@ -87,8 +87,8 @@ def test_one_place_enters_the_critical_section() -> None:
         and "self._mutex" in ast.unparse(node)
     }
 
-    assert ["_alone", "_sweep_if_free"] == sorted(users)
-    assert "if self._left_behind:\n        self._sweep()" in users["_alone"]
+    assert ["_sweep_if_free", "alone"] == sorted(users)
+    assert "if self._left_behind:\n        self._sweep()" in users["alone"]
 
 
 def test_every_test_says_what_it_proves() -> None:

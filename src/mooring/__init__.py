@@ -21,10 +21,12 @@ from ._api import (
     request,
     stream,
 )
+from ._body.sse import ServerSentEvent
 from ._body.streams import AsyncByteStream, ByteStream, SyncByteStream
 from ._client._async.client import AsyncClient
 from ._client._sync.client import Client
 from ._client.base import USE_CLIENT_DEFAULT
+from ._client.sse import EventSource
 from ._config import DEFAULT_LIMITS, Limits, Proxy, Timeout
 from ._cookies import Cookies
 from ._errors import (
@@ -67,21 +69,52 @@ from ._headers import Headers
 from ._messages.request import Request
 from ._messages.response import Response
 from ._status import codes
+from ._transports.asgi import ASGITransport
 from ._transports.base import AsyncBaseTransport, BaseTransport
 from ._transports.mock import MockTransport
+from ._transports.wsgi import WSGITransport
 from ._url import URL, Origin, QueryParams
 
 if TYPE_CHECKING:
+    from ._pool.events import (
+        ConnectFailed,
+        ConnectionClosed,
+        ConnectionOpened,
+        LeakSuspected,
+        LeaseHeldLong,
+        LeaseReturned,
+        PoolEvent,
+        PoolTimedOut,
+        RequestAssigned,
+        RequestQueued,
+        RequestReleased,
+        RequestRetried,
+    )
+    from ._pool.info import ConnectionInfo, DialInfo
+    from ._pool.report import Diagnosis
+    from ._pool.snapshot import (
+        ConnectionSnapshot,
+        HolderSnapshot,
+        HostSnapshot,
+        PoolSnapshot,
+        WaiterSnapshot,
+    )
+    from ._pool.stats import PoolStats
+    from ._pool.verdict import Verdict
     from ._transports._async.http import AsyncHTTPTransport
+    from ._transports._async.view import AsyncClientPool
     from ._transports._sync.http import HTTPTransport
+    from ._transports._sync.view import ClientPool
 
 __all__ = [
     "DEFAULT_LIMITS",
     "URL",
     "USE_CLIENT_DEFAULT",
+    "ASGITransport",
     "AsyncBaseTransport",
     "AsyncByteStream",
     "AsyncClient",
+    "AsyncClientPool",
     "AsyncHTTPTransport",
     "Auth",
     "BaseTransport",
@@ -89,25 +122,43 @@ __all__ = [
     "ByteStream",
     "CertificateError",
     "Client",
+    "ClientPool",
     "CloseError",
     "ConnectError",
+    "ConnectFailed",
     "ConnectTimeout",
+    "ConnectionClosed",
+    "ConnectionInfo",
+    "ConnectionOpened",
+    "ConnectionSnapshot",
     "CookieConflict",
     "Cookies",
     "DNSError",
     "DecodingError",
+    "Diagnosis",
+    "DialInfo",
+    "EventSource",
     "FunctionAuth",
     "HTTPError",
     "HTTPStatusError",
     "HTTPTransport",
     "HTTPXDeprecationWarning",
     "Headers",
+    "HolderSnapshot",
+    "HostSnapshot",
     "InvalidURL",
+    "LeakSuspected",
+    "LeaseHeldLong",
+    "LeaseReturned",
     "Limits",
     "LocalProtocolError",
     "MockTransport",
     "NetworkError",
     "Origin",
+    "PoolEvent",
+    "PoolSnapshot",
+    "PoolStats",
+    "PoolTimedOut",
     "PoolTimeout",
     "ProtocolError",
     "Proxy",
@@ -117,11 +168,16 @@ __all__ = [
     "ReadTimeout",
     "RemoteProtocolError",
     "Request",
+    "RequestAssigned",
     "RequestError",
     "RequestNotRead",
+    "RequestQueued",
+    "RequestReleased",
+    "RequestRetried",
     "Response",
     "ResponseNotRead",
     "SSEError",
+    "ServerSentEvent",
     "StreamClosed",
     "StreamConsumed",
     "StreamError",
@@ -132,6 +188,9 @@ __all__ = [
     "TooManyRedirects",
     "TransportError",
     "UnsupportedProtocol",
+    "Verdict",
+    "WSGITransport",
+    "WaiterSnapshot",
     "WriteError",
     "WriteTimeout",
     "__description__",
@@ -152,8 +211,32 @@ __all__ = [
 
 # What these modules import (ssl above all) costs more than the rest of mooring.
 _LAZY = {
+    "AsyncClientPool": "._transports._async.view",
     "AsyncHTTPTransport": "._transports._async.http",
+    "ClientPool": "._transports._sync.view",
+    "ConnectFailed": "._pool.events",
+    "ConnectionClosed": "._pool.events",
+    "ConnectionInfo": "._pool.info",
+    "ConnectionOpened": "._pool.events",
+    "ConnectionSnapshot": "._pool.snapshot",
+    "Diagnosis": "._pool.report",
+    "DialInfo": "._pool.info",
     "HTTPTransport": "._transports._sync.http",
+    "HolderSnapshot": "._pool.snapshot",
+    "HostSnapshot": "._pool.snapshot",
+    "LeakSuspected": "._pool.events",
+    "LeaseHeldLong": "._pool.events",
+    "LeaseReturned": "._pool.events",
+    "PoolEvent": "._pool.events",
+    "PoolSnapshot": "._pool.snapshot",
+    "PoolStats": "._pool.stats",
+    "PoolTimedOut": "._pool.events",
+    "RequestAssigned": "._pool.events",
+    "RequestQueued": "._pool.events",
+    "RequestReleased": "._pool.events",
+    "RequestRetried": "._pool.events",
+    "Verdict": "._pool.verdict",
+    "WaiterSnapshot": "._pool.snapshot",
 }
 
 
@@ -163,7 +246,8 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     value = getattr(import_module(_LAZY[name], __name__), name)
-    value.__module__ = __name__
+    if isinstance(value, type):
+        value.__module__ = __name__
     globals()[name] = value
     return value
 

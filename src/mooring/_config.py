@@ -5,7 +5,9 @@ They are checked where they are made, so the code that uses them need not.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
 from ._headers import Headers
 from ._url import URL
@@ -92,7 +94,7 @@ class Timeout:
             return
         if isinstance(timeout, UnsetType) and UNSET in (connect, read, write, pool):
             raise ValueError(
-                "Timeout must either include a default, or set all four parameters"
+                "mooring.Timeout must either include a default, or set all four parameters"
                 " explicitly."
             )
         default = None if isinstance(timeout, UnsetType) else timeout
@@ -167,19 +169,45 @@ class Limits:
         max_connections: Connections at one time, busy or idle.
         max_keepalive_connections: Idle connections kept for later requests.
         keepalive_expiry: Seconds until an idle connection is closed.
+        max_connections_per_host: Connections to any one host at one time.
+        per_host: Limits of that kind for hosts by name: ``"example.org"``,
+            ``"example.org:8443"`` or ``"https://example.org"``. The most specific
+            name counts, and stands in place of *max_connections_per_host*.
+        max_connection_age: Seconds after which a connection takes no more requests,
+            so that a change in DNS is noticed.
+        age_jitter: Part of that age, 0 to 1, by up to which each connection's is
+            shortened, so that they do not all end together.
+        max_requests_per_connection: Requests after which a connection is closed.
+        min_idle: Idle connections per host that are spared by *keepalive_expiry*.
 
     ``None`` means no limit. The values cannot be changed afterwards.
 
     Raises:
-        ValueError: A value is negative.
+        ValueError: A value is negative, or a jitter over 1.
         TypeError: A value is not a number of its kind.
     """
 
-    __slots__ = ("keepalive_expiry", "max_connections", "max_keepalive_connections")
+    __slots__ = (
+        "age_jitter",
+        "keepalive_expiry",
+        "max_connection_age",
+        "max_connections",
+        "max_connections_per_host",
+        "max_keepalive_connections",
+        "max_requests_per_connection",
+        "min_idle",
+        "per_host",
+    )
 
     max_connections: int | None
     max_keepalive_connections: int | None
     keepalive_expiry: float | None
+    max_connections_per_host: int | None
+    per_host: Mapping[str, int]
+    max_connection_age: float | None
+    age_jitter: float
+    max_requests_per_connection: int | None
+    min_idle: int
 
     def __init__(
         self,
@@ -187,49 +215,44 @@ class Limits:
         max_connections: int | None = None,
         max_keepalive_connections: int | None = None,
         keepalive_expiry: float | None = 5.0,
+        max_connections_per_host: int | None = None,
+        per_host: Mapping[str, int] | None = None,
+        max_connection_age: float | None = None,
+        age_jitter: float = 0.1,
+        max_requests_per_connection: int | None = None,
+        min_idle: int = 0,
     ) -> None:
-        _check_count("max_connections", max_connections)
-        _check_count("max_keepalive_connections", max_keepalive_connections)
-        if keepalive_expiry is not None:
-            _check_number("keepalive_expiry", keepalive_expiry)
-        # Assignment is closed to everybody else, see __setattr__.
-        fill = object.__setattr__
-        fill(self, "max_connections", max_connections)
-        fill(self, "max_keepalive_connections", max_keepalive_connections)
-        fill(self, "keepalive_expiry", keepalive_expiry)
+        values: LimitFields = {
+            "max_connections": max_connections,
+            "max_keepalive_connections": max_keepalive_connections,
+            "keepalive_expiry": keepalive_expiry,
+            "max_connections_per_host": max_connections_per_host,
+            "per_host": MappingProxyType(dict(per_host or {})),
+            "max_connection_age": max_connection_age,
+            "age_jitter": age_jitter,
+            "max_requests_per_connection": max_requests_per_connection,
+            "min_idle": min_idle,
+        }
+        for name, value in values.items():
+            _LIMIT_CHECKS[name](name, value)
+            # Assignment is closed to everybody else, see __setattr__.
+            object.__setattr__(self, name, value)
 
-    def replace(
-        self,
-        *,
-        max_connections: int | UnsetType | None = UNSET,
-        max_keepalive_connections: int | UnsetType | None = UNSET,
-        keepalive_expiry: float | UnsetType | None = UNSET,
-    ) -> Limits:
-        """A copy with some fields changed.
+    def replace(self, **changes: Unpack[LimitFields]) -> Limits:
+        """A copy with some fields changed. Takes what ``Limits`` does.
 
         Example::
 
             >>> DEFAULT_LIMITS.replace(keepalive_expiry=30.0).max_connections
             100
         """
-        return Limits(
-            max_connections=self.max_connections
-            if isinstance(max_connections, UnsetType)
-            else max_connections,
-            max_keepalive_connections=self.max_keepalive_connections
-            if isinstance(max_keepalive_connections, UnsetType)
-            else max_keepalive_connections,
-            keepalive_expiry=self.keepalive_expiry
-            if isinstance(keepalive_expiry, UnsetType)
-            else keepalive_expiry,
-        )
+        fields = self._fields()
+        fields.update(changes)
+        return Limits(**fields)
 
-    def _fields(self) -> dict[str, float | None]:
-        return {
-            "max_connections": self.max_connections,
-            "max_keepalive_connections": self.max_keepalive_connections,
-            "keepalive_expiry": self.keepalive_expiry,
-        }
+    def _fields(self) -> LimitFields:
+        fields = {name: getattr(self, name) for name in _LIMIT_CHECKS}
+        return cast("LimitFields", fields)
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(
@@ -240,35 +263,48 @@ class Limits:
         return isinstance(other, Limits) and self._fields() == other._fields()
 
     def __hash__(self) -> int:
-        return hash(tuple(self._fields().values()))
+        fields = {**self._fields(), "per_host": frozenset(self.per_host.items())}
+        return hash(tuple(fields.values()))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({_arguments(self._fields())})"
+        # What httpx has not is shown only where it was set.
+        shown = {
+            name: value
+            for name, value in self._fields().items()
+            if name in _LIMITS_OF_HTTPX or value != getattr(DEFAULT_LIMITS, name)
+        }
+        if "per_host" in shown:
+            shown["per_host"] = dict(self.per_host)
+        return f"{type(self).__name__}({_arguments(shown)})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _limits, tuple(self._fields().values())
+        return _limits, ({**self._fields(), "per_host": dict(self.per_host)},)
 
 
-def _limits(
-    max_connections: int | None,
-    max_keepalive_connections: int | None,
-    keepalive_expiry: float | None,
-) -> Limits:
+class LimitFields(TypedDict, total=False):
+    """What ``Limits`` takes."""
+
+    max_connections: int | None
+    max_keepalive_connections: int | None
+    keepalive_expiry: float | None
+    max_connections_per_host: int | None
+    per_host: Mapping[str, int]
+    max_connection_age: float | None
+    age_jitter: float
+    max_requests_per_connection: int | None
+    min_idle: int
+
+
+def _limits(fields: LimitFields) -> Limits:
     """Rebuild unpickled limits, which take their arguments by name only."""
-    return Limits(
-        max_connections=max_connections,
-        max_keepalive_connections=max_keepalive_connections,
-        keepalive_expiry=keepalive_expiry,
-    )
+    return Limits(**fields)
 
 
-def _arguments(values: dict[str, float | None]) -> str:
+def _arguments(values: Mapping[str, object]) -> str:
     return ", ".join([f"{name}={value}" for name, value in values.items()])
 
 
 def _check_count(name: str, value: object) -> None:
-    if value is None:
-        return
     # True is an int to Python; as a limit of one it can only be a slip.
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an int or None, not {value!r}")
@@ -282,6 +318,41 @@ def _check_number(name: str, value: object) -> None:
     # Written so that NaN, which compares false with everything, fails too.
     if not value >= 0:
         raise ValueError(f"{name} must not be negative, got {value}")
+
+
+def _check_share(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number from 0 to 1, not {value!r}")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must be from 0 to 1, got {value}")
+
+
+def _check_counts(name: str, value: object) -> None:
+    assert isinstance(value, Mapping)
+    for host, limit in value.items():
+        _check_count(f"{name}[{host!r}]", limit)
+
+
+def _or_none(check: Callable[[str, object], None]) -> Callable[[str, object], None]:
+    def check_unless_none(name: str, value: object) -> None:
+        if value is not None:
+            check(name, value)
+
+    return check_unless_none
+
+
+_LIMIT_CHECKS: Mapping[str, Callable[[str, object], None]] = {
+    "max_connections": _or_none(_check_count),
+    "max_keepalive_connections": _or_none(_check_count),
+    "keepalive_expiry": _or_none(_check_number),
+    "max_connections_per_host": _or_none(_check_count),
+    "per_host": _check_counts,
+    "max_connection_age": _or_none(_check_number),
+    "age_jitter": _check_share,
+    "max_requests_per_connection": _or_none(_check_count),
+    "min_idle": _check_count,
+}
+_LIMITS_OF_HTTPX = tuple(_LIMIT_CHECKS)[:3]
 
 
 class Proxy:

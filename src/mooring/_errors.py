@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ._messages.request import Request
     from ._messages.response import Response
+    from ._pool.report import Diagnosis
 
 __all__ = [
     "CertificateError",
@@ -135,9 +136,17 @@ class WriteTimeout(TimeoutException):
 
 
 class PoolTimeout(TimeoutException):
-    """No connection of the pool became free in time."""
+    """No connection of the pool became free in time.
+
+    ``diagnosis`` says what stood in the way, and ``str`` and the notes of the
+    exception say it in words::
+
+        except mooring.PoolTimeout as error:
+            print(error.diagnosis.verdict)
+    """
 
     code = "pool-timeout"
+    diagnosis: Diagnosis | None = None
 
 
 class NetworkError(TransportError):

@@ -232,7 +232,7 @@ def test_a_response_closed_inside_the_critical_section() -> None:
         response = client.send(client.build_request("GET", origin.url), stream=True)
         pool = transport._pool
         assert pool is not None
-        pool._alone(response.close)
+        pool.alone(response.close)
 
         assert 200 == client.get(origin.url).status_code
         stats = transport.stats()

@@ -169,6 +169,7 @@ async def test_1171b_no_way_to_end_a_response_loses_the_slot(world: World) -> No
             assert 1 == client.stats.connections
 
 
+@pytest.mark.filterwarnings("ignore:the response to:ResourceWarning")
 @in_worlds(*EVERYWHERE)
 async def test_1171b_a_dropped_response_gives_its_slot_back(world: World) -> None:
     """Nobody closes it, nobody can any more: the collector's word is enough."""
@@ -187,6 +188,7 @@ async def test_1171b_a_dropped_response_gives_its_slot_back(world: World) -> Non
             assert 1 == client.stats.connections
 
 
+@pytest.mark.filterwarnings("ignore:the response to:ResourceWarning")
 @in_worlds(*EVERYWHERE)
 async def test_1171b_a_response_dropped_in_another_thread_serves_a_waiter(
     world: World,

@@ -259,10 +259,17 @@ async def test_787_pool_timeout_says_what_is_known(world: World) -> None:
             host = f"127.0.0.1:{origin.port}"
             assert re.fullmatch(
                 rf"no free connection to {host} after \d+\.\d+s "
-                rf"\(1 of 1 in use, 1 still waiting\)",
+                r"\(1 of 1 connections in use, place 2 of 2 in the queue, "
+                r"oldest held \d+\.\d+s\)",
                 text,
             )
-            assert "max_connections" in caught.value.__notes__[0]
+            diagnosis = caught.value.diagnosis
+            assert diagnosis is not None
+            assert ("max_connections", 1, 1) == (
+                diagnosis.setting,
+                diagnosis.limit,
+                diagnosis.in_use,
+            )
             assert 200 == status_of(await busy.held.join())
             assert 200 == status_of(await queued.join())
 

@@ -66,7 +66,7 @@ class Caller:
     def __init__(self, world: World, options: dict[str, Any]) -> None:
         self.is_sync = isinstance(world, SyncWorld)
         self._world = world
-        kinds = ("limits", "verify", "retries")
+        kinds = ("limits", "verify", "retries", "on_event", "debug")
         transport = {name: options.pop(name) for name in kinds if name in options}
         options.setdefault("timeout", mooring.Timeout(LONG, pool=None))
         self.transport: Any
@@ -80,7 +80,7 @@ class Caller:
 
     @property
     def stats(self) -> PoolStats:
-        stats = self.transport.stats()
+        stats = self.client.pool.stats()
         assert isinstance(stats, PoolStats)
         return stats
 

@@ -194,7 +194,7 @@ def test_many_names_are_looked_at() -> None:
     telling = [(b"content-LENGTH", b"7"), (b"CONNECTION", b"close")]
 
     for _ in range(2):
-        assert (7, (), True, False) == framing_of([*made_up, *telling])
+        assert (7, (), True, False, None) == framing_of([*made_up, *telling])
 
 
 def test_interrupt_is_no_fault_of_the_peer() -> None:

@@ -232,7 +232,7 @@ class BaseClient:
             extensions = {"timeout": self._timeout_dict(timeout)}
         elif "timeout" not in extensions:
             extensions = {**extensions, "timeout": self._timeout_dict(timeout)}
-        return Request(
+        request = Request(
             method,
             self._merge_url(url),
             content=content,
@@ -241,9 +241,13 @@ class BaseClient:
             json=json,
             params=self._merge_queryparams(params),
             headers=self._merge_headers(headers),
-            cookies=self._merge_cookies(cookies),
             extensions=extensions,
         )
+        # Not by Request(cookies=), which copies whatever it is given.
+        jar = self._merge_cookies(cookies)
+        if jar:
+            jar.set_cookie_header(request)
+        return request
 
     def _enforce_trailing_slash(self, url: URL) -> URL:
         if url.raw_path.endswith(b"/"):
@@ -265,9 +269,9 @@ class BaseClient:
             merged.update(headers)
         return merged
 
-    def _merge_cookies(self, cookies: CookieTypes | None = None) -> CookieTypes | None:
+    def _merge_cookies(self, cookies: CookieTypes | None = None) -> Cookies:
         if not cookies:
-            return self._cookies or None
+            return self._cookies
         merged = Cookies(self._cookies)
         merged.update(cookies)
         return merged
@@ -308,17 +312,19 @@ class BaseClient:
     def _build_redirect_request(self, request: Request, response: Response) -> Request:
         method = self._redirect_method(request, response)
         url = self._redirect_url(request, response)
-        return Request(
+        follower = Request(
             method=method,
             url=url,
             headers=self._redirect_headers(request, url, method),
-            cookies=self._cookies or None,
             stream=self._redirect_stream(request, method),
             extensions=redirect_extensions(
                 request.extensions,
                 same_origin=request.url._pool_key == url._pool_key,
             ),
         )
+        if self._cookies:
+            self._cookies.set_cookie_header(follower)
+        return follower
 
     def _redirect_method(self, request: Request, response: Response) -> str:
         return redirect_method(request.method, response.status_code)

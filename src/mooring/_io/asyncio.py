@@ -44,7 +44,6 @@ _HANDSHAKE_FAR_AWAY = 86400.0
 _SHORTEST_SLEEP = 0.001
 
 
-
 class AsyncioBackend:
     """Everything the shell needs of one running event loop."""
 
@@ -67,6 +66,9 @@ class AsyncioBackend:
 
     def is_over(self) -> bool:
         return self._loop.is_closed()
+
+    def current(self) -> object:
+        return asyncio.current_task(self._loop)
 
     def mutex(self) -> Mutex:
         return Lock()

@@ -1,17 +1,17 @@
 """A tiny deterministic scheduler with a virtual clock, for tests.
 
-Runs coroutines that wait only on ``park``. Time stands still while anything can
-run and then jumps to the next timer; when there is neither, that is a deadlock
-and said so, not a hang. With a seed the order of ready tasks is shuffled, the
-same way every time.
+Runs coroutines that wait only on a ``Parking``. Time stands still while anything
+can run and then jumps to the next timer; when there is neither, that is a deadlock
+and said so, not a hang. A ``Schedule`` says which of the ready tasks runs next.
 """
 
 from __future__ import annotations
 
 import heapq
 import random
-from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -20,7 +20,56 @@ class Cancelled(BaseException):
 
 
 class Deadlock(Exception):
-    """Tasks wait, and nothing is left that could wake them."""
+    """Tasks wait, and nothing is left that could wake them; or nothing ever ends."""
+
+
+# What has not come to an end after so many steps never will.
+_MOST_STEPS = 200_000
+
+
+class Schedule:
+    """Whose turn it is when several could go on; the same each time.
+
+    Without a seed it is first come, first served. ``met`` tells what was decided:
+    who went before whom, and at which decision that was so for the first time.
+    """
+
+    def __init__(
+        self, seed: int | None = None, force: tuple[int, str] | None = None
+    ) -> None:
+        self.seed = seed
+        self._random = None if seed is None else random.Random(seed)
+        self._force = force
+        """At the decision with this number, counted from 0, let this one go."""
+        self.decisions = 0
+        self.recording = True
+        self.met: dict[tuple[str, str], int] = {}
+
+    def choose(self, names: Sequence[str]) -> int:
+        """Return the index of the one that goes next."""
+        number = self.decisions
+        self.decisions += 1
+        index = 0 if self._random is None else self._random.randrange(len(names))
+        force = self._force
+        if force is not None and force[0] == number and force[1] in names:
+            index = names.index(force[1])
+        chosen = names[index]
+        if self.recording:
+            for other in names:
+                if other != chosen:
+                    self.met.setdefault((chosen, other), number)
+        return index
+
+
+@dataclass(frozen=True, slots=True)
+class Strike:
+    """When a task is cancelled: at its wait with the number *at*, counted from 1."""
+
+    at: int
+    woken: bool = False
+    """Not while it waits but when it has just been woken, before it goes on."""
+    twice: bool = False
+    """And once more at the first wait after that."""
 
 
 class Timer:
@@ -65,6 +114,16 @@ class Parking:
         self._task = task
 
 
+class _Turn(Parking):
+    """Not waiting, only letting others go first."""
+
+    __slots__ = ()
+
+    def hold(self, task: Task) -> None:
+        super().hold(task)
+        self.release()
+
+
 class Task:
     """A running coroutine."""
 
@@ -76,8 +135,8 @@ class Task:
         self.name = name
         self.waits = 0
         """How often it has waited so far."""
-        self.cancel_at: int | None = None
-        """Cancel it at its wait with this number, counted from 1."""
+        self.strike: Strike | None = None
+        """When to cancel it, if ever."""
         self.is_done = False
         self.result: Any = None
         self.error: BaseException | None = None
@@ -100,6 +159,9 @@ class Task:
 
     def step(self) -> None:
         self.parking = None
+        strike = self.strike
+        if strike is not None and strike.woken and strike.at == self.waits:
+            self._cancelling = True
         try:
             if self._cancelling:
                 self._cancelling = False
@@ -117,10 +179,17 @@ class Task:
         self.parking = parking
         self.waits += 1
         parking.hold(self)
-        if self.waits == self.cancel_at:
+        if self._is_struck():
             self.cancel()
         elif self._cancelling:
             self._kernel.make_ready(self)
+
+    def _is_struck(self) -> bool:
+        strike = self.strike
+        if strike is None:
+            return False
+        first = not strike.woken and self.waits == strike.at
+        return first or (strike.twice and self.waits == strike.at + 1)
 
     def _end(self, result: Any, error: BaseException | None) -> None:  # noqa: ANN401
         self.is_done = True
@@ -132,19 +201,24 @@ class Task:
 class Kernel:
     """Runs tasks until the main one is done."""
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, schedule: Schedule | None = None) -> None:
         self._now = 0.0
         self._order = 0
         self._timers: list[Timer] = []
         self._ready: deque[Task] = deque()
         self._queued: set[Task] = set()
-        self._random = None if seed is None else random.Random(seed)
+        self.schedule = Schedule() if schedule is None else schedule
         self.tasks: list[Task] = []
+        self._names: Counter[str] = Counter()
 
     def now(self) -> float:
         return self._now
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any], name: str = "task") -> Task:
+        """Start a task; of several with one *name* the later ones get numbers."""
+        self._names[name] += 1
+        if self._names[name] > 1:
+            name = f"{name} {self._names[name]}"
         task = Task(self, coroutine, name)
         self.tasks.append(task)
         self.make_ready(task)
@@ -158,6 +232,14 @@ class Kernel:
 
     def parking(self) -> Parking:
         return Parking(self)
+
+    async def turn(self) -> None:
+        """Let whoever is ready go first, if the schedule says so."""
+        await _Turn(self)
+
+    def alarms(self) -> int:
+        """Count the timers that are set."""
+        return sum(timer.callback is not None for timer in self._timers)
 
     async def sleep(self, seconds: float) -> None:
         parking = Parking(self)
@@ -179,7 +261,11 @@ class Kernel:
             Deadlock: it waits for something that will never happen.
         """
         task = self.spawn(main, "main")
+        steps = 0
         while not task.is_done:
+            steps += 1
+            if steps > _MOST_STEPS:
+                raise Deadlock(f"no end after {steps} steps")
             if self._ready:
                 self._next_ready().step()
             elif not self._advance():
@@ -190,9 +276,13 @@ class Kernel:
         return task.result
 
     def _next_ready(self) -> Task:
-        if self._random is not None and len(self._ready) > 1:
-            self._ready.rotate(self._random.randrange(len(self._ready)))
-        task = self._ready.popleft()
+        ready = self._ready
+        if len(ready) == 1:
+            task = ready.popleft()
+        else:
+            index = self.schedule.choose([task.name for task in ready])
+            task = ready[index]
+            del ready[index]
         self._queued.discard(task)
         return task
 

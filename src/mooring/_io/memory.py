@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from mooring._io.base import Address, NoMutex, SocketOption
+from mooring._io.base import Address, Mutex, SocketOption
 from mooring._io.kernel import Kernel, Parking, Task, Timer
 
 if TYPE_CHECKING:
@@ -18,9 +19,8 @@ if TYPE_CHECKING:
 
 Handler = Callable[["MemoryStream"], Coroutine[Any, Any, None]]
 
-
-def _free() -> None:
-    """Charge nothing."""
+# Bytes that a peer holds for its reader before a writer has to wait.
+_ROOM = 64 * 1024
 
 
 class MemoryNetwork:
@@ -35,9 +35,6 @@ class MemoryNetwork:
         """The clients' ends that are not closed."""
         self.most_open = 0
         self.connects = 0
-        self.fail_after: int | None = None
-        """Let the call of the backend with this number fail, counted from 1."""
-        self.calls = 0
 
     def serve(self, host: str, port: int, handler: Handler) -> None:
         """Answer connections to *host* with a task of *handler*."""
@@ -53,12 +50,6 @@ class MemoryNetwork:
         self.refuse(host, port)
         self._silent.add((host, port))
 
-    def charge(self) -> None:
-        """Count a call of the backend, and fail it if its turn has come."""
-        self.calls += 1
-        if self.calls == self.fail_after:
-            raise OSError("injected failure")
-
     async def connect(self, host: str, port: int) -> MemoryStream:
         if (host, port) in self._silent:
             await self.kernel.parking()
@@ -68,11 +59,10 @@ class MemoryNetwork:
             raise ConnectionRefusedError(111, "Connection refused")
         client, server = MemoryStream(self), MemoryStream(self)
         client.peer, server.peer = server, client
-        client.charge = self.charge
         self.connects += 1
         self.open.add(client)
         self.most_open = max(self.most_open, len(self.open))
-        self.kernel.spawn(handler(server), f"server {host}:{port}")
+        self.kernel.spawn(handler(server), f"server {host}")
         return client
 
 
@@ -88,17 +78,16 @@ class MemoryStream:
         self._closed = False
         self._reader: Parking | None = None
         self._noise: Callable[[], None] | None = None
+        self._writer: Parking | None = None
         self.peer: MemoryStream = self
-        self.charge: Callable[[], None] = _free
-        """Called on each use of a client's end; a server's end never fails."""
 
     async def read(self, timeout: float | None) -> bytes:
-        self.charge()
         if not (self._chunks or self._ended or self._error):
             await self._wait_for_news(timeout)
         if self._chunks:
             data = b"".join(self._chunks)
             self._chunks.clear()
+            self.peer.tell_of_room()
             return data
         if self._error is not None:
             raise self._error
@@ -107,26 +96,47 @@ class MemoryStream:
         return b""
 
     async def _wait_for_news(self, timeout: float | None) -> None:
-        self._reader = parking = self._kernel.parking()
-        timer: Timer | None = None
-        if timeout is not None:
-            timer = self._kernel.call_at(self._kernel.now() + timeout, parking.release)
+        self._reader = self._kernel.parking()
         try:
-            await parking
+            await _until(self._kernel, self._reader, self._deadline(timeout))
         finally:
             self._reader = None
-            if timer is not None:
-                timer.cancel()
 
     async def write(self, data: bytes, timeout: float | None) -> None:
-        self.charge()
+        # A turn of the scheduler, so that a cancel can strike here.
+        await self._kernel.turn()
+        while not self._can_send():
+            self._writer = self._kernel.parking()
+            try:
+                await _until(self._kernel, self._writer, self._deadline(timeout))
+            finally:
+                self._writer = None
+            if not self._can_send():
+                raise TimeoutError
+        self.peer.deliver(bytes(data))
+
+    def _deadline(self, timeout: float | None) -> float | None:
+        return None if timeout is None else self._kernel.now() + timeout
+
+    def write_nowait(self, data: bytes) -> None:
+        """Send *data* if anybody is there to take it; never raises."""
+        if not self._closed and data:
+            self.peer.deliver(data)
+
+    def _can_send(self) -> bool:
         if self._error is not None:
             raise self._error
-        # A turn of the scheduler, so that a cancel can strike here.
-        await self._kernel.sleep(0)
         if self.peer._closed:
             raise BrokenPipeError(32, "Broken pipe")
-        self.peer.deliver(bytes(data))
+        return not self.peer._is_full()
+
+    def _is_full(self) -> bool:
+        return sum(map(len, self._chunks)) >= _ROOM
+
+    def tell_of_room(self) -> None:
+        """Let a writer go on: there is room again, or there never will be."""
+        if self._writer is not None:
+            self._writer.release()
 
     def abort(self) -> None:
         if self._closed:
@@ -137,7 +147,13 @@ class MemoryStream:
         self._error = OSError("the connection was closed by this client")
         self._chunks.clear()
         self._wake()
+        self.tell_of_room()
         self.peer.deliver_end(None)
+
+    def finish(self) -> None:
+        """Send no more, but go on reading."""
+        if not self._closed:
+            self.peer.deliver_end(None)
 
     def reset(self) -> None:
         """Close so that the other end sees a reset, not an end."""
@@ -145,13 +161,22 @@ class MemoryStream:
             self.peer.deliver_end(ConnectionResetError(104, "Connection reset by peer"))
             self.abort()
 
+    def looks_quiet(self) -> bool:
+        return False  # the longer way has an await to be cancelled at
+
     async def is_quiet(self) -> bool:
-        self.charge()
-        await self._kernel.sleep(0)
+        await self._kernel.turn()
+        return self.is_quiet_now()
+
+    def is_quiet_now(self) -> bool:
+        """Say whether a read would have to wait."""
         return not (self._chunks or self._ended or self._error)
 
     def on_noise(self, callback: Callable[[], None] | None) -> None:
         self._noise = callback
+        if callback is not None and (self._chunks or self._ended) and not self._closed:
+            # It was here before anybody asked.
+            self._kernel.call_at(self._kernel.now(), self._wake)
 
     def get_extra_info(self, name: str) -> Any:  # noqa: ANN401 - as the seam has it
         return None
@@ -166,6 +191,7 @@ class MemoryStream:
             self._ended = True
             self._error = error
             self._wake()
+            self.tell_of_room()
 
     def _wake(self) -> None:
         if self._reader is not None:
@@ -173,6 +199,18 @@ class MemoryStream:
         elif self._noise is not None:
             noise, self._noise = self._noise, None
             noise()
+
+
+async def _until(kernel: Kernel, parking: Parking, deadline: float | None) -> None:
+    """Wait until *parking* is released, but not longer than until *deadline*."""
+    timer: Timer | None = None
+    if deadline is not None:
+        timer = kernel.call_at(deadline, parking.release)
+    try:
+        await parking
+    finally:
+        if timer is not None:
+            timer.cancel()
 
 
 class MemoryWaiter:
@@ -191,15 +229,10 @@ class MemoryWaiter:
     async def wait(self, deadline: float | None) -> None:
         if not self._woken:
             self._parking = parking = self._kernel.parking()
-            timer: Timer | None = None
-            if deadline is not None:
-                timer = self._kernel.call_at(deadline, parking.release)
             try:
-                await parking
+                await _until(self._kernel, parking, deadline)
             finally:
                 self._parking = None
-                if timer is not None:
-                    timer.cancel()
         self._woken = False
 
 
@@ -220,8 +253,11 @@ class MemoryBackend:
     def is_over(self) -> bool:
         return False
 
-    def mutex(self) -> NoMutex:
-        return NoMutex()
+    def current(self) -> object:
+        return None
+
+    def mutex(self) -> Mutex:
+        return Lock()
 
     def waiter(self) -> MemoryWaiter:
         return MemoryWaiter(self._kernel)
@@ -236,7 +272,7 @@ class MemoryBackend:
         async def run() -> None:
             await dial(connection)
 
-        return self._kernel.spawn(run(), f"dial {connection!r}")
+        return self._kernel.spawn(run(), "dial")
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Timer:
         return self._kernel.call_at(when, callback)
@@ -247,8 +283,7 @@ class MemoryBackend:
     async def resolve(
         self, host: str, port: int, timeout: float | None
     ) -> Sequence[Address]:
-        self._network.charge()
-        await self._kernel.sleep(0)
+        await self._kernel.turn()
         return [Address(socket.AF_INET, (host, port))]
 
     async def connect_tcp(
@@ -259,7 +294,6 @@ class MemoryBackend:
         local_address: str | None = None,
         socket_options: Sequence[SocketOption] = (),
     ) -> MemoryStream:
-        self._network.charge()
         host, port = address.sockaddr[:2]
         connecting = self._kernel.spawn(self._network.connect(host, port), "connect")
         try:
@@ -306,7 +340,6 @@ class MemoryBackend:
         server_hostname: str,
         timeout: float | None,
     ) -> MemoryStream:
-        self._network.charge()
-        await self._kernel.sleep(0)
+        await self._kernel.turn()
         assert isinstance(stream, MemoryStream)
         return stream

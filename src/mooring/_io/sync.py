@@ -55,6 +55,9 @@ class SyncBackend:
     def is_over(self) -> bool:
         return self._process is not fork.process
 
+    def current(self) -> object:
+        return threading.current_thread()
+
     def mutex(self) -> Mutex:
         return threading.Lock()
 

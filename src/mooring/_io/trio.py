@@ -69,6 +69,9 @@ class TrioBackend:
             return True
         return False
 
+    def current(self) -> object:
+        return trio.lowlevel.current_task()
+
     def mutex(self) -> Mutex:
         return Lock()
 

@@ -12,6 +12,8 @@ from .links import parsed_links
 from .request import masked_url
 
 if TYPE_CHECKING:
+    from .._pool.info import ConnectionInfo
+    from .._shell.trip import Trip
     from .._types import HeaderTypes
     from .request import Request
 
@@ -43,6 +45,7 @@ class ResponseHead:
     _headers: Headers | None = None
     # Set if those fields are known to have neither a cookie nor a content coding.
     _plain: bool = False
+    _trip: Trip | None = None
 
     @property
     def headers(self) -> Headers:
@@ -60,6 +63,18 @@ class ResponseHead:
         self._wire_fields = None
         self._plain = False
         self._headers = headers if isinstance(headers, Headers) else Headers(headers)
+
+    @property
+    def connection(self) -> ConnectionInfo | None:
+        """How the response came here: which connection, how old, what it took.
+
+        ``None`` if it did not come over a connection of a pool, as with mocks::
+
+            >>> response = client.get("https://example.org/")
+            >>> response.connection.reused, response.connection.waited
+            (False, 0.0)
+        """
+        return None if self._trip is None else self._trip.info()
 
     def _content_codings(self) -> list[str]:
         if self._plain or self._is_plain():

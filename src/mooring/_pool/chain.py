@@ -39,12 +39,13 @@ class Link(Generic[T]):
 class Chain(Generic[T]):
     """Owners in order, oldest first unless its user says otherwise."""
 
-    __slots__ = ("_end", "length")
+    __slots__ = ("end", "length")
 
     def __init__(self) -> None:
         # The sentinel has no owner; it is never handed out.
-        self._end: Link[T] = Link(None)  # type: ignore[arg-type]
-        self._end.prev = self._end.next = self._end
+        self.end: Link[T] = Link(None)  # type: ignore[arg-type]
+        """Before the first and behind the last."""
+        self.end.prev = self.end.next = self.end
         self.length = 0
 
     def __len__(self) -> int:
@@ -54,39 +55,26 @@ class Chain(Generic[T]):
         return self.length > 0
 
     def __iter__(self) -> Iterator[T]:
-        link = self._end.next
-        while link is not self._end:
+        link = self.end.next
+        while link is not self.end:
             following = link.next
             yield link.owner
             link = following
 
     @property
     def first(self) -> T | None:
-        return self._end.next.owner
+        return self.end.next.owner
 
     @property
     def last(self) -> T | None:
-        return self._end.prev.owner
+        return self.end.prev.owner
 
     def append(self, link: Link[T]) -> None:
-        """Put *link* at the end."""
-        self._insert_before(self._end, link)
+        """Put *link*, which is in no chain, at the end."""
+        self.insert(self.end, link)
 
-    def insert_sorted(self, link: Link[T], key: int, keys: str) -> None:
-        """Put *link* where ascending *keys* of the owners ask for it.
-
-        Walks from the front: what comes back into a queue is older than nearly
-        all that waits there.
-        """
-        end = self._end
-        spot = end
-        if end.prev is not end and getattr(end.prev.owner, keys) > key:
-            spot = end.next
-            while getattr(spot.owner, keys) < key:
-                spot = spot.next
-        self._insert_before(spot, link)
-
-    def _insert_before(self, spot: Link[T], link: Link[T]) -> None:
+    def insert(self, spot: Link[T], link: Link[T]) -> None:
+        """Put *link*, which is in no chain, before *spot*."""
         assert link.chain is None, "a link sits in one chain at a time"
         before = spot.prev
         link.prev = before

@@ -18,22 +18,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .effects import Close, Effect, Rearm, Wake
+from .effects import Close, Effect, Rearm
 from .ledger import (
     ACTIVE,
     ASSIGNED,
     BUSY,
+    CLOSED,
     DETACHED,
     DIALING,
+    DONE,
     DRAINING,
+    HTTP1,
+    HTTP2,
+    IDLE,
     LEASABLE,
-    NOT_SERVING,
     NOTHING,
     QUEUED,
 )
+from .limits import limit_for
 from .model import (
     Connection,
-    Host,
     PoolLimits,
     Protocol,
     Reason,
@@ -42,36 +46,68 @@ from .model import (
     TicketState,
 )
 from .retry import Facts, may_retry
-from .turns import Turns
+from .service import Service
 
 
-class PoolCore(Turns):
+class PoolCore(Service):
     """Who gets which connection; see the module's text for the rules."""
 
-    def __init__(self, limits: PoolLimits, *, inline_dials: bool = False) -> None:
-        super().__init__(limits, inline_dials=inline_dials)
-        self._draining = 0
-        """Connections on their way out whose slots will serve the blocked."""
+    __slots__ = ()
 
     # -- what tickets do ----------------------------------------------------
 
     def requested(self, ticket: Ticket, *, now: float) -> Sequence[Effect]:
-        """*ticket* asks for a connection. It is ASSIGNED, QUEUED or FAILED after."""
+        """*ticket* asks for a connection. It is ASSIGNED, QUEUED or FAILED after.
+
+        It must not have asked before. The straight way, an idle connection to the
+        same host, is that of nearly every request: ``_admit`` and ``_lease`` in one,
+        in half of the time (``benchmarks/lease.py``).
+        """
         ticket.asked_at = now
-        if self.is_closed:
+        self._last_seq = ticket.seq = self._last_seq + 1
+        host = self.hosts.get(ticket.key)
+        if host is not None and now < self.due:
+            idle = host.idle
+            if idle.length:
+                end = idle.end
+                spot = end.prev
+                connection = spot.owner
+                served = connection.served
+                if served and connection.exclusive:
+                    end.prev = before = spot.prev
+                    before.next = end
+                    spot.chain = None
+                    idle.length -= 1
+                    spot = connection.age
+                    before = spot.prev
+                    before.next = after = spot.next
+                    after.prev = before
+                    spot.chain = None
+                    self.idle_order.length -= 1
+                    connection.state = BUSY
+                    connection.tickets.add(ticket)
+                    connection.served = served = served + 1
+                    if served >= connection.quota:
+                        self._drain(connection, Reason.WORN)
+                    ticket.host = host
+                    ticket.connection = connection
+                    ticket.generation = 1
+                    ticket.reused = True
+                    ticket.granted_at = now
+                    ticket.state = ASSIGNED  # last: see _lease
+                    return NOTHING
+        self._more_leases -= 1
+        if self.is_closing or self.is_closed:
             self._finish(ticket, TicketState.FAILED, Refusal.POOL_CLOSED)
             return NOTHING
-        self._last_seq += 1
-        ticket.seq = self._last_seq
         self._admit(ticket, now)
         return self._flush()
 
     def activated(self, ticket: Ticket) -> bool:
         """The owner is about to write. False if the lease is gone meanwhile."""
-        if ticket.state is not ASSIGNED:
-            return False
-        ticket.state = ACTIVE
-        return True
+        if ticket.state is ASSIGNED:
+            ticket.state = ACTIVE
+        return ticket.state is ACTIVE
 
     def cancelled(
         self, ticket: Ticket, *, now: float, reason: Reason = Reason.CANCELLED
@@ -81,6 +117,8 @@ class PoolCore(Turns):
         *reason* is what an HTTP/1.1 connection in the middle of an exchange is
         closed with.
         """
+        if now >= self.due:
+            self._expire(now)
         state = ticket.state
         if state is QUEUED:
             self._leave(ticket, now)
@@ -91,7 +129,7 @@ class PoolCore(Turns):
         elif state is ACTIVE:
             self._break_off(ticket, reason, now)
         else:
-            return NOTHING
+            return self._flush()
         self._finish(ticket, TicketState.CANCELLED)
         self._counts["cancelled"] += reason is Reason.CANCELLED
         return self._flush()
@@ -125,38 +163,97 @@ class PoolCore(Turns):
         now: float,
         reason: Reason | None = None,
         zombie: bool = False,
+        keepalive: float | None = None,
+        remaining: int | None = None,
     ) -> Sequence[Effect]:
         """The exchange is over and the lease ends. A second call does nothing.
 
         Args:
             reason: why the connection cannot be used again; ``None`` if it can.
             zombie: HTTP/2: the stream was reset and the peer must confirm.
+            keepalive: seconds of rest that the peer allows from now on.
+            remaining: how many more requests it allows.
         """
-        if ticket.generation != generation or ticket.state not in (ASSIGNED, ACTIVE):
-            return NOTHING
         connection = ticket.connection
-        assert connection is not None
-        connection.zombies += zombie
+        if connection is None or ticket.generation != generation:
+            return NOTHING
+        if keepalive is not None or remaining is not None:
+            reason = reason or self._heed_peer(connection, keepalive, remaining)
+        host = connection.host
+        if (
+            # Nobody waits for it, and nothing is to be seen to: the way of nearly
+            # every response outside a storm.
+            (connection.simple or connection.is_watched_for(now))
+            and connection.state is BUSY
+            and reason is None
+            and not host.queued
+            and not self._blocked
+            and self.idle_order.length < self._straight_idle
+            and now < self.due
+        ):
+            connection.tickets.clear()
+            ticket.connection = None
+            ticket.state = DONE
+            connection.state = IDLE
+            connection.idle_since = now
+            spot = connection.spot
+            spot.chain = idle = host.idle
+            idle.length += 1
+            spot.next = end = idle.end
+            spot.prev = before = end.prev
+            before.next = end.prev = spot
+            spot = connection.age
+            spot.chain = idle = self.idle_order
+            idle.length += 1
+            spot.next = end = idle.end
+            spot.prev = before = end.prev
+            before.next = end.prev = spot
+            due = now + self._rest_time
+            if due < self.due:
+                self.due = due
+            return NOTHING
+        if now >= self.due:
+            self._expire(now)
+        if zombie:
+            self._add_zombie(connection)
         if reason is None:
-            if not self._put_down(connection, ticket, now):
-                self._give_back(ticket, now)
+            self._give_back(ticket, now)
         else:
             self._end_lease(ticket, reason)
-            self._recover(connection.host, now)
-        self._finish(ticket, TicketState.DONE)
+            self._recover(host, now)
+        self._finish(ticket, DONE)
         return self._flush()
+
+    def _heed_peer(
+        self, connection: Connection, keepalive: float | None, remaining: int | None
+    ) -> Reason | None:
+        """Note for how long the peer keeps *connection*; say if that is over."""
+        if keepalive is None:
+            keepalive = connection.keepalive
+        allowed = connection.allowed
+        if remaining is not None:
+            allowed = connection.served + remaining
+        if keepalive != connection.keepalive or allowed != connection.allowed:
+            connection.keepalive, connection.allowed = keepalive, allowed
+            self._judge(connection)
+        if connection.served >= connection.quota:
+            return Reason.WORN
+        return Reason.EXPIRED if connection.keepalive <= 0 else None
 
     def found_dead(
         self, ticket: Ticket, generation: int, *, now: float
     ) -> Sequence[Effect]:
-        """The assigned connection proved dead before anything was written.
+        """The connection proved dead before anything was written.
 
         It is closed and the ticket asks again, with its age.
         """
-        if ticket.generation != generation or ticket.state is not ASSIGNED:
+        if ticket.generation != generation or ticket.state not in (ASSIGNED, ACTIVE):
             return NOTHING
         connection = self._end_lease(ticket, Reason.DEAD)
-        self._admit(ticket, now)
+        if self.is_closing:
+            self._finish(ticket, TicketState.FAILED, Refusal.POOL_CLOSED)
+        else:
+            self._admit(ticket, now)
         self._recover(connection.host, now)
         return self._flush()
 
@@ -169,7 +266,9 @@ class PoolCore(Turns):
         """
         if ticket.generation != generation or ticket.state not in (ASSIGNED, ACTIVE):
             return NOTHING
-        again = may_retry(facts, reused=ticket.reused, attempts=ticket.attempts)
+        again = not self.is_closing and may_retry(
+            facts, reused=ticket.reused, attempts=ticket.attempts
+        )
         connection = self._end_lease(ticket, Reason.BROKEN)
         if again:
             ticket.attempts += 1
@@ -189,10 +288,10 @@ class PoolCore(Turns):
         connection = ticket.connection
         assert connection is not None
         self._unlease(connection, ticket)
-        self._counts["busy"] -= 1
         self._draining -= connection.state is DRAINING
+        self._detached += 1
         connection.state = DETACHED
-        self._finish(ticket, TicketState.DONE)
+        self._finish(ticket, DONE)
         return connection
 
     # -- what connections do --------------------------------------------------
@@ -211,11 +310,15 @@ class PoolCore(Turns):
         if host.hint is not protocol:
             self._learn(host, protocol)
         self._counts["ok"] += 1
-        self._counts["busy"] += 1
         connection.state = BUSY  # in hand, until it is given away or put to rest
         connection.protocol = protocol
         connection.cap = cap
-        if protocol is Protocol.HTTP2:
+        connection.opened_at = now
+        quota = connection.quota  # may be less than usual by now: see _shed
+        self._judge(connection)
+        connection.quota = quota
+        self._watch(connection, now)
+        if protocol is HTTP2:
             host.shared += 1
         self._hand_on(connection, now)
         self._recover(host, now)
@@ -232,9 +335,11 @@ class PoolCore(Turns):
             return NOTHING
         self._counts["failed"] += 1
         host = connection.host
+        host.last_failure = (failure, now)
+        self.last_failure = (host.key, failure, now)
         cohort = self._end_dial(connection, now)
         self._gone(connection)
-        depended = host.hint is not Protocol.HTTP1 and not host.shared
+        depended = host.hint is not HTTP1 and not host.shared
         if depended and not host.dialing:
             # All of its host depended on it: no ladder of redials.
             cohort = list(host.waiting)
@@ -255,8 +360,10 @@ class PoolCore(Turns):
         self, connection: Connection, cap: int, *, now: float
     ) -> Sequence[Effect]:
         """HTTP/2: the peer allows *cap* streams from now on. Revokes nothing."""
+        if now >= self.due:
+            self._expire(now)
         if connection.state not in LEASABLE:
-            return NOTHING
+            return self._flush()
         connection.cap = cap
         self._hand_on(connection, now)
         self._recover(connection.host, now)
@@ -267,8 +374,13 @@ class PoolCore(Turns):
     ) -> Sequence[Effect]:
         """HTTP/2: the peer confirmed the end of one stream we had reset."""
         connection.zombies -= 1
-        if connection.state not in LEASABLE:
+        if connection.state is CLOSED:
             return NOTHING
+        self._zombies -= 1
+        if now >= self.due:
+            self._expire(now)
+        if connection.state not in LEASABLE:
+            return self._flush()
         self._hand_on(connection, now)
         self._recover(connection.host, now)
         return self._flush()
@@ -283,263 +395,6 @@ class PoolCore(Turns):
         self._recover(connection.host, now)
         return self._flush()
 
-    # -- what the pool's owner does -------------------------------------------
-
-    def ticked(self, *, now: float) -> Sequence[Effect]:
-        """Close what has been idle for too long."""
-        self._expire(now)
-        return self._flush()
-
-    def closed(self) -> Sequence[Effect]:
-        """Fail every waiter, call off every dial, close every connection."""
-        self.is_closed = True
-        for host in list(self.hosts.values()):
-            for queue in (host.covered, host.waiting):
-                for ticket in queue:
-                    self._fail_queued(ticket, Refusal.POOL_CLOSED)
-        for connection in list(self.connections.values()):
-            if connection.state is DIALING:
-                self._abort_dial(connection)
-                continue
-            for ticket in connection.tickets:
-                self._finish(ticket, TicketState.FAILED, Refusal.POOL_CLOSED)
-            self._close(connection, Reason.POOL_CLOSED)
-        self.hosts.clear()
-        self._blocked.clear()
-        self._draining = 0
-        return self._flush()
-
-    # -- decisions: who is served -----------------------------------------------
-
-    def _admit(self, ticket: Ticket, now: float) -> None:
-        """Serve *ticket*, in no queue, with what is free, or let it wait."""
-        self._expire(now)
-        host = self._host_for(ticket)
-        connection = host.idle.last
-        if connection is not None and ticket.distrusts_idle:
-            self._trade_in(host)
-        elif connection is not None:
-            self._lease(connection, ticket, now)
-            return
-        connection = host.offer.first
-        if connection is not None and self._may_overtake(connection, ticket):
-            self._lease(connection, ticket, now)
-            return
-        self._join(ticket, now)
-        self._recover(host, now)
-
-    def _trade_in(self, host: Host) -> None:
-        """Give up an idle connection so that one to the same host can be made.
-
-        For a ticket that a kept connection failed without a word. When a server went
-        away they are all dead, and trying them in turn would send the request once to
-        each. What a release hands over has just proved alive, and is welcome.
-        """
-        suspect = host.idle.first
-        assert suspect is not None
-        self._close(suspect, Reason.SUSPECT)
-
-    def _hand_on(self, connection: Connection, now: float) -> None:
-        """Give free room on *connection* to the oldest waiters, or let it rest."""
-        host = connection.host
-        while connection.room > 0:
-            ticket = self._next_in_line(host)
-            if ticket is None or not self._may_overtake(connection, ticket):
-                break
-            self._leave(ticket, now)
-            self._lease(connection, ticket, now)
-            self._effects.append(Wake(ticket))
-        if connection.state in LEASABLE:
-            self._rest(connection, now)
-        if connection.state in NOT_SERVING:
-            self._recover(host, now)
-
-    def _may_overtake(self, connection: Connection, ticket: Ticket) -> bool:
-        """Say whether *ticket* may be served by *connection*, of its own host.
-
-        It may unless an older ticket of another host waits for a slot and was
-        overtaken often enough; then *connection* makes room for that one.
-        """
-        rival = self._oldest_blocked()
-        if rival is None or rival is connection.host:
-            return True
-        oldest = rival.waiting.first
-        assert oldest is not None
-        if ticket.seq < oldest.seq:
-            return True
-        if connection.tickets and self._draining:
-            return True  # a slot is on its way to the rival already
-        if oldest.bypassed < self.limits.bypass_budget:
-            oldest.bypassed += 1
-            return True
-        self._retire_now(connection, Reason.EVICTED)
-        return False
-
-    def _rest(self, connection: Connection, now: float) -> None:
-        """Nobody of its own host needs the room: idle, or make room for others."""
-        if not connection.tickets:
-            blocked = self._oldest_blocked() is not None
-            if blocked or self.limits.keepalive_expiry <= 0:
-                self._close(connection, Reason.EVICTED if blocked else Reason.SURPLUS)
-                return
-        self._place(connection, now)
-        if len(self.idle_order) > self.limits.max_keepalive:
-            oldest = self.idle_order.first
-            assert oldest is not None
-            self._close(oldest, Reason.SURPLUS)
-            self._tidy(oldest.host)
-
-    def _put_down(self, connection: Connection, ticket: Ticket, now: float) -> bool:
-        """Do what ``_give_back`` would, if nobody at all waits for anything.
-
-        The way of nearly every response outside a storm, in a third of the time
-        (``benchmarks/lease.py``).
-        """
-        host = connection.host
-        if (
-            connection.state is not BUSY
-            or connection.protocol is not Protocol.HTTP1
-            or host.waiting.length
-            or host.covered.length
-            or self._blocked
-            or self.idle_order.length >= self.limits.max_keepalive
-            or self.limits.keepalive_expiry <= 0
-        ):
-            return False
-        self._unlease(connection, ticket)
-        self._rest_idle(connection, now)
-        return True
-
-    def _recover(self, host: Host, now: float) -> None:
-        """After a change at *host*: whoever can now be helped is."""
-        if host.spare:
-            self._adopt(host, now)
-        self._enlist(host)
-        self._pump(now)
-        self._tidy(host)
-
-    def _adopt(self, host: Host, now: float) -> None:
-        """Give the dials that nobody waits for to those who wait without one."""
-        while host.waiting and host.spare:
-            ticket, spare = host.waiting.first, host.spare.first
-            assert ticket is not None
-            assert spare is not None
-            if self._is_overdue(spare, ticket, now):
-                self._abort_dial(spare)
-            else:
-                self._sponsor(ticket, spare, now)
-
-    # -- decisions: whose turn it is to dial ------------------------------------
-
-    def _pump(self, now: float) -> None:
-        """Turn free slots into dials, for the oldest first."""
-        while True:
-            host = self._oldest_blocked()
-            if host is None or not self._make_room(host, now):
-                return
-            ticket = host.waiting.first
-            assert ticket is not None
-            self._dial(ticket, now)
-
-    def _make_room(self, host: Host, now: float) -> bool:
-        """See to it that a connection for *host* can be made within the limits."""
-        limits = self.limits
-        parked = host.parked.first
-        if parked is not None and (
-            host.count >= limits.max_per_host
-            or host.shared >= limits.max_shared_per_host
-        ):
-            self._close(parked, Reason.EVICTED)
-        if self.total < limits.max_connections:
-            return True
-        oldest = self.idle_order.first
-        if oldest is not None:
-            self._close(oldest, Reason.EVICTED)
-            self._tidy(oldest.host)
-            return True
-        spare = self.spare_order.first
-        if spare is not None:
-            self._abort_dial(spare)
-            self._tidy(spare.host)
-            return True
-        return False
-
-    # -- decisions: what becomes of things left behind --------------------------
-
-    def _leave(self, ticket: Ticket, now: float) -> None:
-        """Take *ticket* out of the queue and find its dial another purpose."""
-        host = ticket.host
-        assert host is not None
-        if ticket.dial is None:
-            ticket.patience = max(0.0, ticket.deadline - now)
-        dial = ticket.dial
-        self._quit(ticket)
-        if dial is None or dial.sponsor is not None:
-            self._tidy(host)
-            return
-        if self.inline_dials:
-            # It was made by the very thread that leaves.
-            self._abort_dial(dial)
-            self._recover(host, now)
-            return
-        self._pass_on(dial, now)
-
-    def _pass_on(self, dial: Connection, now: float) -> None:
-        """Find a new ticket for a dial whose own has left."""
-        host = dial.host
-        if dial.cover:
-            dial.sponsor = next(t for t in host.covered if t.dial is dial)
-            return
-        dial.spot.unlink()
-        host.spare.append(dial.spot)
-        self.spare_order.append(dial.age)
-        self._adopt(host, now)
-        if dial.sponsor is not None:
-            return
-        if dial.state is DIALING and not self._is_worth_keeping(dial, now):
-            self._abort_dial(dial)
-        self._recover(host, now)
-
-    def _is_worth_keeping(self, dial: Connection, now: float) -> bool:
-        """Say whether a spare dial has time left, room to rest, and no rival."""
-        limits = self.limits
-        return (
-            now < dial.since + dial.connect_timeout
-            and limits.keepalive_expiry > 0
-            and len(self.idle_order) + len(self.spare_order) <= limits.max_keepalive
-            and self._oldest_blocked() is None
-        )
-
-    def _give_back(self, ticket: Ticket, now: float) -> None:
-        """End a lease whose connection can go on."""
-        connection = ticket.connection
-        assert connection is not None
-        if connection.state is DRAINING:
-            self._end_lease(ticket, Reason.DRAINED)
-            self._recover(connection.host, now)
-            return
-        self._unlease(connection, ticket)
-        self._hand_on(connection, now)
-
-    def _break_off(self, ticket: Ticket, reason: Reason, now: float) -> None:
-        """End a lease in the middle of its exchange."""
-        connection = ticket.connection
-        assert connection is not None
-        if connection.protocol is Protocol.HTTP2:
-            connection.zombies += 1  # only the stream is reset
-            self._give_back(ticket, now)
-            return
-        self._end_lease(ticket, reason)
-        self._recover(connection.host, now)
-
-    def _end_lease(self, ticket: Ticket, reason: Reason) -> Connection:
-        """End a lease; close its connection unless others are still on it."""
-        connection = ticket.connection
-        assert connection is not None
-        self._unlease(connection, ticket)
-        self._retire_now(connection, reason)
-        return connection
-
     def _retire(
         self, connection: Connection, reason: Reason, now: float
     ) -> Sequence[Effect]:
@@ -549,22 +404,84 @@ class PoolCore(Turns):
         self._recover(connection.host, now)
         return self._flush()
 
-    def _retire_now(self, connection: Connection, reason: Reason) -> None:
-        """Close *connection*, or drain it while requests are on it."""
-        draining = connection.state is DRAINING
-        if not connection.tickets:
-            self._draining -= draining
-            self._close(connection, reason)
-        elif not draining:
-            self._draining += 1
-            self._drain(connection)
+    # -- what the pool's owner does -------------------------------------------
 
-    def _expire(self, now: float) -> None:
-        """Close the idle connections whose time is over; they stand in front."""
-        expiry = self.limits.keepalive_expiry
-        while True:
-            oldest = self.idle_order.first
-            if oldest is None or now < oldest.idle_since + expiry:
-                return
-            self._close(oldest, Reason.EXPIRED)
-            self._recover(oldest.host, now)
+    def ticked(self, *, now: float) -> Sequence[Effect]:
+        """Close what has been idle for too long, retire what is too old."""
+        self._expire(now)
+        return self._flush()
+
+    def set_limits(self, limits: PoolLimits, *, now: float) -> Sequence[Effect]:
+        """Keep to *limits* from now on. Who had to wait for less is served at once.
+
+        What is over a lowered limit is closed if idle, else when it comes free.
+        """
+        self._heed(limits)
+        for host in self.hosts.values():
+            host.limit = limit_for(limits, host.key)
+        self._alarms.clear()
+        for connection in list(self.connections.values()):
+            self._apply_limits(connection, now)
+        for host in list(self.hosts.values()):
+            if host.count > host.limit:
+                mine = [c for c in self.connections.values() if c.host is host]
+                self._shed(mine, host.limit)
+        self._shed(self.connections.values(), limits.max_connections)
+        self._trim()
+        self._expire(now)
+        for host in list(self.hosts.values()):
+            self._recover(host, now)
+        return self._flush()
+
+    def _apply_limits(self, connection: Connection, now: float) -> None:
+        """Hold *connection* to limits that have changed."""
+        self._judge(connection)
+        if connection.state not in LEASABLE:
+            return
+        if connection.served >= connection.quota:
+            self._retire_now(connection, Reason.WORN)
+            return
+        self._watch(connection, now)
+        if connection.age.chain is not None:
+            self._alarms.set(connection, now)  # it may be one that was kept
+
+    def closing(self, *, now: float) -> Sequence[Effect]:
+        """Take no more tickets, and let the requests under way end.
+
+        Who waits fails, dials are called off, idle connections closed. ``Emptied``
+        says when the last connection is gone; ``closed`` cuts what is left.
+        """
+        if self.is_closing or self.is_closed:
+            return NOTHING
+        self.is_closing = True
+        self._turn_away()
+        for connection in list(self.connections.values()):
+            if connection.state is DIALING:
+                self._abort_dial(connection)
+            elif connection.state in LEASABLE:
+                self._retire_now(connection, Reason.POOL_CLOSED)
+        for host in list(self.hosts.values()):
+            self._tidy(host)
+        return self._flush()
+
+    def closed(self) -> Sequence[Effect]:
+        """Fail every waiter, call off every dial, close every connection."""
+        self.is_closed = True
+        self._turn_away()
+        for connection in list(self.connections.values()):
+            if connection.state is DIALING:
+                self._abort_dial(connection)
+                continue
+            for ticket in connection.tickets:
+                self._finish(ticket, TicketState.FAILED, Refusal.POOL_CLOSED)
+            self._close(connection, Reason.POOL_CLOSED)
+        self.hosts.clear()
+        return self._flush()
+
+    def _turn_away(self) -> None:
+        """Fail every ticket that waits."""
+        for host in self.hosts.values():
+            for queue in (host.covered, host.waiting):
+                for ticket in queue:
+                    self._fail_queued(ticket, Refusal.POOL_CLOSED)
+        self._blocked.clear()

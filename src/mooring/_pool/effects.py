@@ -73,4 +73,13 @@ class Close:
         return f"Close({self.connection!r}, {self.reason.value})"
 
 
-Effect: TypeAlias = Wake | Rearm | Dial | Abort | Close
+class Emptied:
+    """The pool was ``closing`` and its last connection is gone. Comes once."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Emptied()"
+
+
+Effect: TypeAlias = Wake | Rearm | Dial | Abort | Close | Emptied

@@ -10,8 +10,10 @@ import math
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 
+from .alarms import Alarms
 from .chain import Chain, Link
-from .effects import Abort, Close, Dial, Effect, Rearm, Wake
+from .effects import Abort, Close, Dial, Effect, Emptied, Rearm, Wake
+from .limits import lifetime, limit_for
 from .model import (
     Connection,
     ConnectionState,
@@ -33,9 +35,13 @@ DRAINING = ConnectionState.DRAINING
 DETACHED = ConnectionState.DETACHED
 CLOSED = ConnectionState.CLOSED
 
+HTTP1 = Protocol.HTTP1
+HTTP2 = Protocol.HTTP2
+
 QUEUED = TicketState.QUEUED
 ASSIGNED = TicketState.ASSIGNED
 ACTIVE = TicketState.ACTIVE
+DONE = TicketState.DONE
 
 NOT_SERVING = (PARKED, DRAINING, CLOSED)
 LEASABLE = (IDLE, BUSY, PARKED)
@@ -48,10 +54,49 @@ MAX_HINTS = 1024
 class Ledger:
     """State of the pool and the moves that keep it consistent."""
 
-    def __init__(self, limits: PoolLimits, *, inline_dials: bool = False) -> None:
-        self.limits = limits
+    # Not for memory: CPython 3.11 slows down objects of more than 30 attributes.
+    __slots__ = (
+        "_alarms",
+        "_closed",
+        "_counts",
+        "_detached",
+        "_draining",
+        "_effects",
+        "_hints",
+        "_last_number",
+        "_last_seq",
+        "_longest_wait",
+        "_more_leases",
+        "_rest_time",
+        "_said_emptied",
+        "_shared_busy",
+        "_shared_leases",
+        "_straight_idle",
+        "_waited",
+        "_zombies",
+        "connections",
+        "due",
+        "hosts",
+        "idle_order",
+        "inline_dials",
+        "is_closed",
+        "is_closing",
+        "last_failure",
+        "limits",
+        "seed",
+        "spare_order",
+        "total",
+    )
+
+    def __init__(
+        self, limits: PoolLimits, *, inline_dials: bool = False, seed: int = 0
+    ) -> None:
         self.inline_dials = inline_dials
         """A ticket whose own thread is dialling cannot take anything else."""
+        self.seed = seed
+        """Decides how the ends of connections are spread."""
+        self.is_closing = False
+        """It takes no more tickets; what is leased may go on."""
         self.is_closed = False
         self.total = 0
         self.hosts: dict[Hashable, Host] = {}
@@ -60,21 +105,51 @@ class Ledger:
         """Idle and parked connections of all hosts, oldest first."""
         self.spare_order: Chain[Connection] = Chain()
         """Dials that nobody waits for, oldest first."""
+        self.due = math.inf
+        """There is nothing to expire before."""
+        self.last_failure: tuple[Hashable, object, float] | None = None
+        """Of all dials: to where, what it failed of, and when."""
+        self._alarms = Alarms(self.connections)
         self._hints: OrderedDict[Hashable, Protocol] = OrderedDict()
         self._effects: list[Effect] = []
         self._last_seq = 0
         self._last_number = 0
         self._counts = dict.fromkeys(
-            ("dialing", "queued", "ended", "most", "dials", "ok", "failed",
-             "aborted", "new", "reused", "retries", "timeouts", "cancelled",
-             "busy"), 0,
+            ("dialing", "queued", "most", "dials", "ok", "failed", "aborted", "new",
+             "retries", "timeouts", "cancelled", "waits"), 0,
         )  # fmt: skip
+        self._more_leases = 0
+        """Leases granted, less requests: most requests get one lease, at once, and
+        are not counted twice."""
+        self._shared_leases = 0
+        self._shared_busy = 0
+        """Multiplexing connections with leases. The others have one each."""
+        self._zombies = 0
+        self._draining = 0
+        """Connections on their way out whose slots will serve the blocked."""
+        self._detached = 0
+        self._waited = 0.0
         self._longest_wait = 0.0
         self._closed = dict.fromkeys(Reason, 0)
+        self._said_emptied = False
+        self._heed(limits)
+
+    def _heed(self, limits: PoolLimits) -> None:
+        """Work out what *limits* mean for each step."""
+        self.limits = limits
+        by_order = limits.min_idle < 1
+        self._rest_time = limits.keepalive_expiry if by_order else math.inf
+        """Seconds after which the first in ``idle_order`` expires, whichever it is."""
+        can_rest = by_order and limits.keepalive_expiry > 0
+        self._straight_idle = limits.max_keepalive if can_rest else 0
+        """While fewer are idle, one more can rest without further thought."""
 
     # -- effects ----------------------------------------------------------
 
     def _flush(self) -> Sequence[Effect]:
+        if self.is_closing and not self._said_emptied and not self.connections:
+            self._said_emptied = True
+            self._effects.append(Emptied())
         effects = self._effects
         if not effects:
             return NOTHING
@@ -87,11 +162,12 @@ class Ledger:
         key = ticket.key
         host = self.hosts.get(key)
         if host is None:
-            hint = Protocol.HTTP1
+            hint = HTTP1
             if ticket.multiplex:
                 hint = self._hints.get(key, Protocol.UNKNOWN)
             self._last_number += 1
-            host = self.hosts[key] = Host(key, self._last_number, hint)
+            limit = limit_for(self.limits, key)
+            host = self.hosts[key] = Host(key, self._last_number, hint, limit)
         ticket.host = host
         return host
 
@@ -111,29 +187,37 @@ class Ledger:
 
     def _join(self, ticket: Ticket, now: float) -> None:
         """Let *ticket* into the queue of its host."""
+        host = ticket.host
+        assert host is not None
         ticket.place = Link(ticket)
+        ticket.queued_at = now
+        host.queued += 1
         self._counts["queued"] += 1
-        self._wait(ticket, now)
+        self._wait(ticket, host, now)
 
     def _quit(self, ticket: Ticket) -> None:
         """Take *ticket* out of the queue, and off the dial it waited for."""
-        ticket.place.unlink()
-        del ticket.place  # or ticket and link would keep each other alive
+        host = ticket.host
+        assert host is not None
+        host.queued -= 1
         self._counts["queued"] -= 1
         dial = ticket.dial
-        if dial is not None:
+        if dial is None:
+            host.waiting.remove(ticket)
+        else:
+            host.covered.remove(ticket)
             ticket.dial = None
             dial.cover -= 1
             if dial.sponsor is ticket:
                 dial.sponsor = None
+        del ticket.place  # or ticket and link would keep each other alive
+        ticket.deadline = math.inf
 
-    def _wait(self, ticket: Ticket, now: float) -> None:
+    def _wait(self, ticket: Ticket, host: Host, now: float) -> None:
         """Put *ticket* among those without a dial; its pool clock runs."""
         ticket.state = QUEUED
         ticket.deadline = now + ticket.patience
-        host = ticket.host
-        assert host is not None
-        host.waiting.insert_sorted(ticket.place, ticket.seq, "seq")
+        host.waiting.add(ticket)
 
     def _cover(self, ticket: Ticket, dial: Connection, now: float) -> None:
         """Let *ticket* wait for *dial*: its pool clock stops.
@@ -143,9 +227,9 @@ class Ledger:
         """
         host = dial.host
         before = ticket.deadline
-        ticket.place.unlink()
+        host.waiting.remove(ticket)
         ticket.patience = max(0.0, ticket.deadline - now)
-        host.covered.insert_sorted(ticket.place, ticket.seq, "seq")
+        host.covered.add(ticket)
         ticket.dial = dial
         dial.cover += 1
         ticket.deadline = dial.since + ticket.connect_timeout
@@ -164,49 +248,61 @@ class Ledger:
 
     def _uncover(self, ticket: Ticket, dial: Connection, now: float) -> None:
         """The dial *ticket* waited for is over: back among the uncovered."""
-        ticket.place.unlink()
+        dial.host.covered.remove(ticket)
         ticket.dial = None
         dial.cover -= 1
-        self._wait(ticket, now)
+        self._wait(ticket, dial.host, now)
 
     def _next_in_line(self, host: Host) -> Ticket | None:
-        """The oldest ticket of *host* that can take a connection now."""
+        """The first ticket of *host* that can take a connection now."""
         waiting = host.waiting.first
         if self.inline_dials:
             return waiting
         covered = host.covered.first
         if waiting is None or covered is None:
             return waiting or covered
-        return waiting if waiting.seq < covered.seq else covered
+        return waiting if waiting.rank < covered.rank else covered
 
     # -- leases -----------------------------------------------------------
 
     def _lease(self, connection: Connection, ticket: Ticket, now: float) -> None:
         """Give *ticket*, which is in no queue, a seat on *connection*."""
-        if connection.state is IDLE:
+        if connection.state is not BUSY:
             connection.age.unlink()
             connection.spot.unlink()
             connection.state = BUSY
-            self._counts["busy"] += 1
         connection.tickets.add(ticket)
+        self._more_leases += 1
+        if not connection.served:
+            self._counts["new"] += 1
+        ticket.host = connection.host
         ticket.connection = connection
         ticket.generation += 1
         ticket.reused = connection.served > 0
-        ticket.state = ASSIGNED  # last: its owner may look without the lock
+        ticket.granted_at = now
         connection.served += 1
-        counts = self._counts
-        counts["reused" if ticket.reused else "new"] += 1
-        if connection.cap > 1:
+        if connection.protocol is HTTP2:
+            self._shared_leases += 1
+            self._shared_busy += len(connection.tickets) == 1
             self._place(connection, now)
-        waited = now - ticket.asked_at
-        if waited > self._longest_wait:
-            self._longest_wait = waited
+        if connection.served >= connection.quota:
+            self._drain(connection, Reason.WORN)
+        ticket.state = ASSIGNED  # last: its owner may look without the lock
 
     def _unlease(self, connection: Connection, ticket: Ticket) -> None:
         """End a lease; the caller decides what becomes of the connection."""
         connection.tickets.discard(ticket)
         ticket.connection = None
-        self._counts["ended"] += 1
+        if connection.protocol is HTTP2:
+            self._shared_leases -= 1
+            self._shared_busy -= not connection.tickets
+
+    def _note_wait(self, ticket: Ticket, now: float) -> None:
+        """*ticket* was given a connection after it had waited for one."""
+        waited = max(0.0, now - ticket.queued_at)
+        self._counts["waits"] += 1
+        self._waited += waited
+        self._longest_wait = max(self._longest_wait, waited)
 
     def _place(self, connection: Connection, now: float) -> None:
         """Put an open connection into the chains that its facts imply."""
@@ -218,30 +314,73 @@ class Ledger:
             state, chain = IDLE, host.idle
         else:
             state, chain = PARKED, host.parked
-        before = connection.state
         if connection.spot.chain is not chain:
             connection.spot.unlink()
             if chain is not None:
                 chain.append(connection.spot)
-        if state is before:
+        if state is connection.state:
             return
         connection.state = state
-        if before is BUSY:
-            self._counts["busy"] -= 1
-        if state is BUSY:
-            self._counts["busy"] += 1
-            connection.age.unlink()
-        elif connection.age.chain is None:
-            connection.idle_since = now
-            self.idle_order.append(connection.age)
-
-    def _rest_idle(self, connection: Connection, now: float) -> None:
-        """Put an HTTP/1.1 connection whose lease has ended among the idle."""
-        connection.state = IDLE
+        # Also from PARKED to IDLE: its peer has just given a sign of life.
+        connection.age.unlink()
         connection.idle_since = now
-        connection.host.idle.append(connection.spot)
         self.idle_order.append(connection.age)
-        self._counts["busy"] -= 1
+        self._watch(connection, now)
+
+    # -- expiry -----------------------------------------------------------
+
+    def _watch(self, connection: Connection, now: float) -> None:
+        """See to it that *connection*, which is open, is looked at in time."""
+        at = connection.retire_at
+        if connection.age.chain is not None:
+            rested = connection.idle_since
+            self.due = min(self.due, rested + self._rest_time)
+            at = min(at, rested + connection.keepalive)
+            expiry = rested + self.limits.keepalive_expiry
+            if self._rest_time == math.inf and expiry > now:  # else it is kept on
+                at = min(at, expiry)
+        if at < connection.alarm:
+            self._alarms.set(connection, at)
+            self.due = min(self.due, at)
+
+    def _overdue(self, connection: Connection, now: float) -> Reason | None:
+        """Say why *connection* may not be used any more, if its time is over."""
+        if now >= connection.retire_at:
+            return Reason.AGED
+        if connection.age.chain is None:
+            return None
+        if now >= connection.idle_since + connection.keepalive:
+            return Reason.EXPIRED
+        if now < connection.idle_since + self.limits.keepalive_expiry:
+            return None
+        kept = connection.state is IDLE
+        kept &= connection.host.idle.length <= self.limits.min_idle
+        return None if kept else Reason.EXPIRED
+
+    @property
+    def next_expiry(self) -> float | None:
+        """When something is to be closed for its age; ``None`` if nothing is."""
+        due = self._next_due()
+        return None if due == math.inf else due
+
+    def _next_due(self) -> float:
+        due = self._alarms.next
+        oldest = self.idle_order.first
+        if oldest is not None:
+            due = min(due, oldest.idle_since + self._rest_time)
+        return due
+
+    def _judge(self, connection: Connection) -> None:
+        """Work out what the limits and its peer allow *connection*."""
+        limits = self.limits
+        connection.quota = min(connection.allowed, limits.max_requests_per_connection)
+        connection.retire_at = connection.opened_at + lifetime(
+            limits, connection.number, self.seed
+        )
+        connection.exclusive = connection.protocol is HTTP1
+        connection.simple = (
+            connection.exclusive and connection.keepalive >= limits.keepalive_expiry
+        )
 
     # -- connections ------------------------------------------------------
 
@@ -253,6 +392,7 @@ class Ledger:
         connection = Connection(self._last_number, host, now)
         self.connections[connection.number] = connection
         connection.connect_timeout = ticket.connect_timeout
+        connection.quota = self.limits.max_requests_per_connection
         host.count += 1
         self.total += 1
         counts = self._counts
@@ -286,25 +426,25 @@ class Ledger:
     def _gone(self, connection: Connection) -> None:
         """The connection is closed: its slot is free."""
         host = connection.host
-        if connection.state in (BUSY, DRAINING):
-            self._counts["busy"] -= 1
+        self._draining -= connection.state is DRAINING
+        self._detached -= connection.state is DETACHED
+        self._zombies -= connection.zombies
         connection.spot.unlink()
         connection.age.unlink()
-        if connection.protocol is Protocol.HTTP2 and connection.state in LEASABLE:
+        if connection.protocol is HTTP2 and connection.state in LEASABLE:
             host.shared -= 1
         connection.state = CLOSED
         host.count -= 1
         self.total -= 1
         del self.connections[connection.number]
+        self._alarms.sweep()
 
     def _close(self, connection: Connection, reason: Reason) -> None:
         """Close an open connection; its leases, if any, are void."""
         self._gone(connection)
         self._closed[reason] += 1
-        for ticket in connection.tickets:
-            ticket.connection = None
-            self._counts["ended"] += 1
-        connection.tickets.clear()
+        for ticket in list(connection.tickets):
+            self._unlease(connection, ticket)
         self._effects.append(Close(connection, reason))
 
     def _abort_dial(self, connection: Connection) -> None:
@@ -315,9 +455,11 @@ class Ledger:
         self._counts["aborted"] += 1
         self._effects.append(Abort(connection))
 
-    def _drain(self, connection: Connection) -> None:
+    def _drain(self, connection: Connection, reason: Reason) -> None:
         """Let what is on the connection end, and nothing new begin."""
-        if connection.protocol is Protocol.HTTP2:
+        self._draining += 1
+        connection.leaving = reason
+        if connection.protocol is HTTP2:
             connection.host.shared -= 1
         connection.spot.unlink()
         connection.state = DRAINING
@@ -327,7 +469,6 @@ class Ledger:
     ) -> None:
         """Give a ticket, which is in no queue and has no lease, its outcome."""
         ticket.failure = failure
-        ticket.deadline = math.inf
         ticket.state = state  # last: its owner may look without the lock
 
     def _fail_queued(self, ticket: Ticket, failure: object) -> None:
@@ -343,9 +484,9 @@ class Ledger:
         if not host.waiting:
             return False
         useless = len(host.parked)  # closed for a new one, if they are in its way
-        if host.count - useless >= self.limits.max_per_host:
+        if host.count - useless >= host.limit:
             return False
-        if host.hint is Protocol.HTTP1:
+        if host.hint is HTTP1:
             return True
         # One at a time where streams may come of it (RFC 9113 section 9.1).
         shared = host.shared - useless
@@ -353,7 +494,7 @@ class Ledger:
 
     def _shares_dials(self, host: Host) -> bool:
         """Say whether tickets of *host* wait together for one dial."""
-        return host.hint is not Protocol.HTTP1 and not self.inline_dials
+        return host.hint is not HTTP1 and not self.inline_dials
 
     def _is_overdue(self, dial: Connection, ticket: Ticket, now: float) -> bool:
         """Say whether *dial* has no time left, by its own limit or by *ticket*'s."""
@@ -361,31 +502,36 @@ class Ledger:
         return now >= dial.since + limit
 
     @property
-    def next_expiry(self) -> float | None:
-        """When the oldest idle connection expires; ``None`` if none will."""
-        oldest = self.idle_order.first
-        if oldest is None or self.limits.keepalive_expiry == math.inf:
-            return None
-        return oldest.idle_since + self.limits.keepalive_expiry
+    def is_empty(self) -> bool:
+        """Whether there is no connection, not even one that is being made."""
+        return not self.connections
 
     def stats(self) -> PoolStats:
         """Account of the pool, in constant time."""
         counts = self._counts
+        idle = self.idle_order.length
+        busy = self.total - counts["dialing"] - idle - self._detached
+        granted = self._last_seq + self._more_leases
         return PoolStats(
             connections=self.total,
             dialing=counts["dialing"],
-            idle=len(self.idle_order),
-            busy=counts["busy"],
+            idle=idle,
+            busy=busy,
+            draining=self._draining,
+            detached=self._detached,
             queued=counts["queued"],
-            leases=counts["new"] + counts["reused"] - counts["ended"],
+            leases=busy - self._shared_busy + self._shared_leases,
+            streams=self._shared_leases + self._zombies,
             most_connections=counts["most"],
+            waits=counts["waits"],
+            waited=self._waited,
             longest_wait=self._longest_wait,
             dials=counts["dials"],
             dials_ok=counts["ok"],
             dials_failed=counts["failed"],
             dials_aborted=counts["aborted"],
             leases_new=counts["new"],
-            leases_reused=counts["reused"],
+            leases_reused=granted - counts["new"],
             retries=counts["retries"],
             timeouts=counts["timeouts"],
             cancelled=counts["cancelled"],

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from .chain import Chain, Link
+from .queue import Queue
+
+PRIORITY_STEP = 2**48
+"""More than there will ever be tickets in a pool."""
 
 
 class ConnectionState(enum.Enum):
@@ -56,7 +60,10 @@ class Reason(enum.Enum):
 
     EXPIRED = "expired"
     EVICTED = "evicted for another origin"
+    AGED = "at the end of its maximum age"
+    WORN = "carried as many requests as it may"
     SURPLUS = "over the keep-alive limit"
+    TRIMMED = "over a limit that was lowered"
     DEAD = "closed by the server while idle"
     BROKEN = "failed in use"
     SUSPECT = "idle while another to its host proved dead"
@@ -72,6 +79,7 @@ class Refusal(enum.Enum):
     """Failures of tickets that come from no dial."""
 
     POOL_CLOSED = "the pool is closed"
+    POOL_INTERRUPTED = "the pool was interrupted and began anew"
     NO_STREAMS = "the peer allows no streams"
 
 
@@ -83,12 +91,26 @@ class PoolLimits:
     max_keepalive: float = math.inf
     keepalive_expiry: float = math.inf
     max_per_host: float = math.inf
+    per_host: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Instead of ``max_per_host``, for hosts by name: ``host``, ``scheme://host``,
+    ``host:port`` or ``scheme://host:port``. The most specific name counts."""
     max_shared_per_host: int = 2
     """Connections that multiplex, to one host. A second one is opened only when
     every stream of the first is taken (RFC 9113 section 9.1 prefers one)."""
     bypass_budget: int = 4
     """How often a waiter may be overtaken by younger ones of other hosts that
     reuse their own connection, before one is closed for it."""
+    max_connection_age: float = math.inf
+    """Since it was opened. From then on it takes no new request."""
+    age_jitter: float = 0.0
+    """Part of that age, 0 to 1, by up to which each connection's is shortened."""
+    max_requests_per_connection: float = math.inf
+    min_idle: int = 0
+    """Of each host so many, the newest, are exempt from ``keepalive_expiry``."""
+
+    def __post_init__(self) -> None:
+        by_name = {name.lower(): limit for name, limit in self.per_host.items()}
+        object.__setattr__(self, "per_host", by_name)
 
 
 class Ticket:
@@ -101,14 +123,28 @@ class Ticket:
     # Defaults live on the class: most tickets are served at once and never differ in
     # these, and making one is part of every request (benchmarks/lease.py).
     waiter: Any = None
-    """The shell's own, like ``driver`` and ``task`` below: never looked into."""
+    core: Any = None
+    holder: Any = None
+    """The shell's own, like ``driver`` and ``task`` below: never looked into. The
+    holder is who asks, for reports."""
+    is_orphan = False
+    """Its response was dropped without being closed."""
     state = TicketState.QUEUED
     deadline = math.inf
     seq = 0
+    """Its age: counts up in the order of asking."""
+    priority = 0
+    rank = 0
+    """Its place among those that wait, the lowest first: by priority, then by age.
+    Set when it has to wait."""
     generation = 0
     attempts = 0
     bypassed = 0
     asked_at = 0.0
+    queued_at = 0.0
+    """When it last began to wait."""
+    granted_at = 0.0
+    """When it last was given a connection."""
     reused = False
     timed_out_dialling = False
     distrusts_idle = False
@@ -128,6 +164,7 @@ class Ticket:
         pool_timeout: float = math.inf,
         connect_timeout: float = math.inf,
         multiplex: bool = False,
+        priority: int = 0,
     ) -> None:
         self.key = key
         self.multiplex = multiplex
@@ -135,6 +172,9 @@ class Ticket:
         self.patience = pool_timeout
         """Seconds of waiting in the queue that are left."""
         self.connect_timeout = connect_timeout
+        if priority:
+            self.priority = priority
+            """Who has a higher one is served sooner, also by other hosts' slots."""
 
     def __repr__(self) -> str:
         return f"<Ticket {self.seq} {self.state.value} {self.key}>"
@@ -145,15 +185,24 @@ class Connection:
 
     __slots__ = (
         "age",
+        "alarm",
+        "allowed",
         "cap",
         "connect_timeout",
         "cover",
         "driver",
+        "exclusive",
         "host",
         "idle_since",
+        "keepalive",
+        "leaving",
         "number",
+        "opened_at",
         "protocol",
+        "quota",
+        "retire_at",
         "served",
+        "simple",
         "since",
         "sponsor",
         "spot",
@@ -170,10 +219,28 @@ class Connection:
         self.protocol = Protocol.UNKNOWN
         self.since = now
         """When the dial began."""
+        self.opened_at = math.inf
+        """When the dial succeeded."""
         self.idle_since = now
         self.connect_timeout = math.inf
         """Seconds its dial may take: what the ticket it began for allows."""
         self.served = 0
+        """How many requests it was given to."""
+        self.allowed = math.inf
+        self.quota = math.inf
+        """How many it may be given to, as its peer says and in all."""
+        self.keepalive = math.inf
+        """Seconds of rest that its peer allows."""
+        self.retire_at = math.inf
+        """The end of its life, on the pool's clock."""
+        self.alarm = math.inf
+        """When the pool will look after it (``Alarms``)."""
+        self.leaving: Reason | None = None
+        """Why it takes no new requests, while it is DRAINING."""
+        self.exclusive = False
+        """It speaks HTTP/1.1: one request at a time."""
+        self.simple = False
+        """And nothing limits its rest but the pool's own ``keepalive_expiry``."""
         self.cap = 1
         """Requests it can carry at once: 1 for HTTP/1.1, streams for HTTP/2."""
         self.zombies = 0
@@ -193,6 +260,10 @@ class Connection:
     def __repr__(self) -> str:
         return f"<Connection {self.number} {self.state.value} {self.host.key}>"
 
+    def is_watched_for(self, now: float) -> bool:
+        """Say whether it may rest as it is, as somebody will look after it in time."""
+        return self.exclusive and self.alarm <= now + self.keepalive
+
     @property
     def room(self) -> int:
         """How many more requests it can take now. Negative after a lowered cap."""
@@ -206,22 +277,29 @@ class Host:
         "count",
         "covered",
         "dialing",
-        "enlisted_seq",
+        "enlisted_rank",
         "hint",
         "idle",
         "key",
+        "last_failure",
+        "limit",
         "number",
         "offer",
         "parked",
+        "queued",
         "shared",
         "spare",
         "waiting",
     )
 
-    def __init__(self, key: Hashable, number: int, hint: Protocol) -> None:
+    def __init__(
+        self, key: Hashable, number: int, hint: Protocol, limit: float
+    ) -> None:
         self.key = key
         self.number = number
         self.hint = hint
+        self.limit = limit
+        """How many connections it may have."""
         self.count = 0
         """Connections of this key that count towards the limits."""
         self.shared = 0
@@ -235,12 +313,16 @@ class Host:
         """Dials that a covered ticket waits for."""
         self.spare: Chain[Connection] = Chain()
         """Dials that nobody waits for any more."""
-        self.covered: Chain[Ticket] = Chain()
-        self.waiting: Chain[Ticket] = Chain()
-        """Tickets without a dial of their own, oldest first."""
-        self.enlisted_seq = 0
-        """Sequence under which it stands in the pool's list of blocked hosts."""
+        self.covered = Queue()
+        self.waiting = Queue()
+        """Tickets without a dial of their own, by rank."""
+        self.queued = 0
+        """How many there are in both."""
+        self.enlisted_rank = 0
+        """Rank under which it stands in the pool's list of blocked hosts."""
+        self.last_failure: tuple[object, float] | None = None
+        """What the last dial that failed did so of, and when."""
 
     @property
     def is_empty(self) -> bool:
-        return not (self.count or self.waiting or self.covered)
+        return not (self.count or self.queued)

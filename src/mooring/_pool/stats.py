@@ -17,7 +17,9 @@ class PoolStats:
     busy: int
     """With at least one request on them, draining ones included."""
     queued: int
+    """Requests that wait for a connection."""
     leases: int
+    """Requests that have one."""
     most_connections: int
     longest_wait: float
     dials: int
@@ -31,3 +33,13 @@ class PoolStats:
     cancelled: int
     closed: Mapping[str, int]
     """Connections closed, by reason."""
+    draining: int = 0
+    """Busy ones that take nothing new and are closed when they come free."""
+    detached: int = 0
+    """Upgraded: the caller's."""
+    streams: int = 0
+    """Taken on connections that multiplex; a reset one is, until its peer confirms."""
+    waits: int = 0
+    """How often a request had to wait before it was given a connection."""
+    waited: float = 0.0
+    """For how long, all together."""

@@ -14,8 +14,12 @@ from .model import Host, PoolLimits
 class Turns(Ledger):
     """The books, and the hosts that wait for a slot in order of age."""
 
-    def __init__(self, limits: PoolLimits, *, inline_dials: bool = False) -> None:
-        super().__init__(limits, inline_dials=inline_dials)
+    __slots__ = ("_blocked",)
+
+    def __init__(
+        self, limits: PoolLimits, *, inline_dials: bool = False, seed: int = 0
+    ) -> None:
+        super().__init__(limits, inline_dials=inline_dials, seed=seed)
         self._blocked: list[tuple[int, int, Host]] = []
         """Heap of hosts whose oldest uncovered ticket needs a slot. Entries are
         checked when they reach the top, so they may be out of date below it."""
@@ -26,10 +30,10 @@ class Turns(Ledger):
             return
         first = host.waiting.first
         assert first is not None
-        if host.enlisted_seq and host.enlisted_seq <= first.seq:
+        if host.enlisted_rank and host.enlisted_rank <= first.rank:
             return
-        host.enlisted_seq = first.seq
-        heapq.heappush(self._blocked, (first.seq, host.number, host))
+        host.enlisted_rank = first.rank
+        heapq.heappush(self._blocked, (first.rank, host.number, host))
         if len(self._blocked) > 2 * len(self.hosts) + 8:
             self._sweep_blocked()
 
@@ -37,11 +41,11 @@ class Turns(Ledger):
         """Drop what hosts that are long gone left among the blocked."""
         kept = []
         for entry in self._blocked:
-            seq, _, host = entry
-            if seq == host.enlisted_seq and self._wants_dial(host):
+            rank, _, host = entry
+            if rank == host.enlisted_rank and self._wants_dial(host):
                 kept.append(entry)
-            elif seq == host.enlisted_seq:
-                host.enlisted_seq = 0
+            elif rank == host.enlisted_rank:
+                host.enlisted_rank = 0
         heapq.heapify(kept)
         self._blocked = kept
 
@@ -49,17 +53,17 @@ class Turns(Ledger):
         """The host whose oldest uncovered ticket is next to get a slot."""
         blocked = self._blocked
         while blocked:
-            seq, number, host = blocked[0]
-            if seq != host.enlisted_seq:
+            rank, number, host = blocked[0]
+            if rank != host.enlisted_rank:
                 heapq.heappop(blocked)  # a newer entry stands elsewhere
             elif not self._wants_dial(host):
                 heapq.heappop(blocked)
-                host.enlisted_seq = 0
+                host.enlisted_rank = 0
             else:
                 first = host.waiting.first
                 assert first is not None
-                if first.seq == seq:
+                if first.rank == rank:
                     return host
-                host.enlisted_seq = first.seq
-                heapq.heapreplace(blocked, (first.seq, number, host))
+                host.enlisted_rank = first.rank
+                heapq.heapreplace(blocked, (first.rank, number, host))
         return None

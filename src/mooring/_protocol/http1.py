@@ -108,6 +108,7 @@ class HTTP1Connection:
         "headers",
         "http_version",
         "interim",
+        "keep_alive",
         "reason",
         "request_sent",
         "status",
@@ -149,6 +150,8 @@ class HTTP1Connection:
         self.reason = b""
         self.http_version = b""
         self.headers: Fields = []
+        self.keep_alive: bytes | None = None
+        """The field ``Keep-Alive`` of the response, if it has one."""
         self.trailers: Fields = []
         """Fields after a chunked body; never merged into ``headers``."""
         self.interim: list[tuple[int, Fields]] = []
@@ -340,7 +343,7 @@ class HTTP1Connection:
             raise MalformedError(
                 f"the response head is over {self._limits.head_fields} fields"
             )
-        framing = length, codings, closes, _ = framing_of(fields)
+        framing = length, codings, closes, _, self.keep_alive = framing_of(fields)
         if (
             length is not None
             and (stop := end + length) <= len(data)
@@ -392,7 +395,7 @@ class HTTP1Connection:
         self, line: StatusLine, fields: Fields, framing: Framing, *, is_lenient: bool
     ) -> None:
         # RFC 9112 section 6.3, in its order.
-        length, codings, closes, keeps_alive = framing
+        length, codings, closes, keeps_alive, _ = framing
         status = line.status
         has_body = self._method != b"HEAD" and status != 204 and status != 304
         is_tunnel = self._method == b"CONNECT" and status < 300

@@ -222,11 +222,12 @@ def _with_one_length(block: bytes) -> bytes:
     return block[: first.start()] + line + rest
 
 
-Framing = tuple[int | None, tuple[bytes, ...], bool, bool]
+Framing = tuple[int | None, tuple[bytes, ...], bool, bool, bytes | None]
 """What the fields say about the body and the connection, before other rules.
 
-The length, the transfer codings, whether to close, whether to keep alive. A bare tuple:
-it is taken apart at once, for every response.
+The length, the transfer codings, whether to close, whether to keep alive and on which
+terms (the field ``Keep-Alive``). A bare tuple: it is taken apart at once, for every
+response.
 """
 
 _silent_names: set[bytes] = set()
@@ -245,6 +246,7 @@ def framing_of(fields: Fields) -> Framing:
     length: int | None = None
     codings: tuple[bytes, ...] = ()
     closes = keeps_alive = False
+    terms: bytes | None = None
     for name, value in fields:
         if name in _silent_names:
             continue
@@ -262,9 +264,11 @@ def framing_of(fields: Fields) -> Framing:
             keeps_alive |= says_keep_alive
         elif lowered == b"transfer-encoding":
             codings += (value,)
+        elif lowered == b"keep-alive":
+            terms = value if terms is None else terms + b", " + value
         else:
             _remember_silent(name)
-    return length, codings, closes, keeps_alive
+    return length, codings, closes, keeps_alive, terms
 
 
 def _remember_silent(name: bytes) -> None:

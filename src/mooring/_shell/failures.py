@@ -7,7 +7,6 @@ exceptions of the public tree. Every text says what, where and how long.
 from __future__ import annotations
 
 import errno
-import math
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -22,16 +21,12 @@ from mooring._errors import (
     TransportError,
 )
 from mooring._pool.route import Route, label
+from mooring._pool.wording import seconds
 
 if TYPE_CHECKING:
-    from mooring._pool.stats import PoolStats
+    from mooring._pool.report import Diagnosis
 
 E = TypeVar("E", bound=TransportError)
-
-
-def seconds(value: float) -> str:
-    """Format a duration the way all texts do: ``5.0s``, ``0.25s``."""
-    return f"{value:.3g}s" if value < 1 else f"{value:.1f}s"
 
 
 def with_note(error: E, note: str) -> E:
@@ -131,20 +126,13 @@ def tls_not_set_up(route: Route, error: OSError) -> TLSError:
     return failure
 
 
-def pool_timed_out(
-    route: Route, waited: float, limit: float, stats: PoolStats
-) -> PoolTimeout:
-    """Nothing came free in time: say what is in use."""
-    cap = "no limit" if limit == math.inf else f"{limit:.0f}"
-    failure = PoolTimeout(
-        f"no free connection to {label(route)} after {seconds(waited)} "
-        f"({stats.connections} of {cap} in use, {stats.queued} still waiting)"
-    )
-    return with_note(
-        failure,
-        "a response opened with stream() and not closed keeps its connection; "
-        "otherwise raise Limits(max_connections=) or Timeout(pool=)",
-    )
+def pool_timed_out(diagnosis: Diagnosis) -> PoolTimeout:
+    """Nothing came free in time: say what stood in the way."""
+    failure = PoolTimeout(diagnosis.message)
+    failure.diagnosis = diagnosis
+    for note in diagnosis.notes:
+        failure.add_note(note)
+    return failure
 
 
 def pool_interrupted(route: Route) -> ConnectError:

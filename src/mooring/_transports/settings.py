@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from mooring._config import Limits
 from mooring._errors import UnsupportedProtocol
+from mooring._pool.core import PoolCore
 from mooring._pool.model import PoolLimits
+from mooring._pool.snapshot import PoolSnapshot, snapshot
 from mooring._shell.options import DialOptions
 
 if TYPE_CHECKING:
     import ssl
 
     from mooring._io.base import SocketOption
+    from mooring._pool.stats import PoolStats
     from mooring._types import CertTypes, ProxyTypes
     from mooring._url import URL
 
 ALPN_PROTOCOLS = ("http/1.1",)
+HELD_FOR_LONG = 60.0
+"""Seconds after which debug mode complains of a connection that is still held."""
 
 
 class ContextSource:
@@ -90,7 +96,40 @@ def pool_limits(limits: Limits) -> PoolLimits:
         max_connections=_or_inf(limits.max_connections),
         max_keepalive=_or_inf(limits.max_keepalive_connections),
         keepalive_expiry=_or_inf(limits.keepalive_expiry),
+        max_per_host=_or_inf(limits.max_connections_per_host),
+        per_host=limits.per_host,
+        max_connection_age=_or_inf(limits.max_connection_age),
+        age_jitter=limits.age_jitter,
+        max_requests_per_connection=_or_inf(limits.max_requests_per_connection),
+        min_idle=limits.min_idle,
     )
+
+
+def fits(limits: Limits, count: int) -> None:
+    """Raise ``ValueError`` unless *count* idle connections to a host are allowed."""
+    if count < 1:
+        raise ValueError(f"n must be at least 1, got {count}")
+    for name in (
+        "max_connections",
+        "max_connections_per_host",
+        "max_keepalive_connections",
+    ):
+        limit: int | None = getattr(limits, name)
+        if limit is not None and count > limit:
+            raise ValueError(f"{count} connections are more than {name}={limit} allows")
+
+
+class NothingYet:
+    """A pool before its first request: it has its limits, and nothing else."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._core = PoolCore(pool_limits(limits))
+
+    def stats(self) -> PoolStats:
+        return self._core.stats()
+
+    def snapshot(self) -> PoolSnapshot:
+        return snapshot(self._core, 0.0)
 
 
 def _or_inf(value: float | None) -> float:
@@ -120,3 +159,10 @@ def in_another_loop() -> RuntimeError:
         "this client is in use in another event loop that is still running; its "
         "connections belong to that loop. Use one client per event loop"
     )
+
+
+def is_debug(debug: bool | None) -> bool:
+    """Say whether to remember where requests are made: as asked, or MOORING_DEBUG."""
+    if debug is not None:
+        return debug
+    return os.environ.get("MOORING_DEBUG", "") not in ("", "0")

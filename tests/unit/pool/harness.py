@@ -1,61 +1,47 @@
 """A shell without sockets: performs the effects of a core and objects to nonsense.
 
 Every input of the core is a method here. After each, the effects are carried
-out in order, all tickets are compared with what they were, and the invariants
-are recomputed.
+out in order, what happened is shown to the monitors, and the invariants are
+recomputed.
 """
 
 from __future__ import annotations
 
+import gc
 import math
-from collections.abc import Callable, Hashable, Sequence
+import sys
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from types import FrameType
+from typing import NoReturn
 
 from mooring._pool.core import PoolCore
-from mooring._pool.effects import Abort, Close, Dial, Effect, Rearm, Wake
+from mooring._pool.effects import Abort, Close, Dial, Effect, Emptied, Rearm, Wake
+from mooring._pool.limits import limit_for
 from mooring._pool.model import (
     Connection,
     ConnectionState,
     PoolLimits,
     Protocol,
     Reason,
-    Refusal,
     Ticket,
     TicketState,
 )
-from mooring._pool.retry import MAX_RETRIES, Facts
+from mooring._pool.retry import Facts
 
-from .invariants import LEASED, Broken, check, wanting
+from .invariants import DIALING, LEASED, QUEUED, Broken, check
+from .monitors import BOOKS, MONITORS, Before, Event
 
-QUEUED = TicketState.QUEUED
-ASSIGNED = TicketState.ASSIGNED
-ACTIVE = TicketState.ACTIVE
-DIALING = ConnectionState.DIALING
-OPEN = (
-    ConnectionState.IDLE,
-    ConnectionState.BUSY,
-    ConnectionState.PARKED,
-    ConnectionState.DRAINING,
-)
+SILENT = Facts(sent=True, answered=False, idempotent=True, replayable=True)
 
 
-class Before:
-    """What the tickets were before an input."""
-
-    def __init__(self, harness: Harness) -> None:
-        core = harness.core
-        self.states = {t: (t.state, t.deadline, t.dial) for t in harness.alive()}
-        self.generations = {t: t.generation for t in harness.tickets}
-        self.blocked = [
-            t for h in core.hosts.values() if (t := wanting(core, h)) is not None
-        ]
-        self.is_draining = any(
-            c.state is ConnectionState.DRAINING for c in core.connections.values()
-        )
-        self.is_closed = core.is_closed
-        limit = harness.limits.keepalive_expiry
-        self.expired = [
-            c for c in core.idle_order if harness.now >= c.idle_since + limit
-        ]
+def tell(effect: Effect) -> str:
+    """*effect* as ``Kind(what)``."""
+    name = type(effect).__name__
+    if isinstance(effect, Emptied):
+        return name
+    if isinstance(effect, Wake | Rearm):
+        return f"{name}({effect.ticket.seq})"
+    return f"{name}({effect.connection.host.key})"
 
 
 class Harness:
@@ -68,17 +54,30 @@ class Harness:
         inline: bool = False,
         core: Callable[..., PoolCore] = PoolCore,
         checked: bool = True,
+        metered: bool = False,
     ) -> None:
         self.limits = limits or PoolLimits()
         self.core = core(self.limits, inline_dials=inline)
         self.checked = checked
+        """Whether what happens is compared with what may."""
+        self.stately = checked
+        """Whether each state is looked at, too. (A search does it once for each.)"""
+        self.metered = metered
+        self.work: int | None = None
+        """Calls made by the last input, where they are counted."""
         self.now = 0.0
         self.went_back = False
+        self.lowered = False
+        """A limit was, while more than that was in use."""
+        self.is_closing = self.is_closed = False
+        """What the core was told, whatever it thinks."""
+        self.emptied = 0
         self.tickets: list[Ticket] = []
         self.sockets: set[Connection] = set()
         """All that hold a descriptor: dials in progress and open connections."""
-        self.dialled_ever: set[Connection] = set()
         self.answered: set[Connection] = set()
+        self.graves: set[Connection] = set()
+        """Connections that are closed, or were never made."""
         self.late: list[Connection] = []
         """Dials called off, whose result may come all the same."""
         self.sleeping: set[Ticket] = set()
@@ -87,6 +86,8 @@ class Harness:
         self.granted = self.ended = 0
         self.log: list[str] = []
         self.effects: Sequence[Effect] = ()
+        self.stats = self.core.stats()
+        """The books after the last event."""
 
     def begin_checks(self) -> None:
         """Check from here on, taking what happened so far for granted."""
@@ -95,20 +96,27 @@ class Harness:
         self.ended = self.granted - stats.leases
         self.checked = True
 
+    def forget(self) -> None:
+        """Let go of all that is over, so that a long history stays small."""
+        self.tickets = self.alive()
+        self.answered &= self.sockets
+        self.graves.clear()
+        self.late.clear()
+        self.effects = ()
+        for marks in (self.overtaken, self.elders):
+            for ticket in [t for t in marks if t.state is not QUEUED]:
+                del marks[ticket]
+        self.log.clear()
+
     # -- questions --------------------------------------------------------
 
     def alive(self) -> list[Ticket]:
         """Tickets that are not over."""
-        return [t for t in self.tickets if t.state in (QUEUED, *LEASED)]
+        return [t for t in self.tickets if t.state is QUEUED or t.state in LEASED]
 
     def happened(self) -> list[str]:
         """The effects of the last input, as ``Kind(what)``."""
-        return [
-            f"{type(e).__name__}({e.ticket.seq})"
-            if isinstance(e, Wake | Rearm)
-            else f"{type(e).__name__}({e.connection.host.key})"
-            for e in self.effects
-        ]
+        return [tell(effect) for effect in self.effects]
 
     def in_state(self, *states: TicketState) -> list[Ticket]:
         return [t for t in self.tickets if t.state in states]
@@ -128,23 +136,33 @@ class Harness:
         multiplex: bool = False,
         pool_timeout: float = math.inf,
         connect_timeout: float = math.inf,
+        priority: int = 0,
     ) -> Ticket:
         ticket = Ticket(
             key,
             multiplex=multiplex,
+            priority=priority,
             pool_timeout=pool_timeout,
             connect_timeout=connect_timeout,
         )
-        self.tickets.append(ticket)
-        self._tell(lambda: self.core.requested(ticket, now=self.now), ticket)
+        self._tell(
+            Event("request", ticket),
+            lambda: self.core.requested(ticket, now=self.now),
+        )
         return ticket
 
     def activate(self, ticket: Ticket) -> bool:
         was = ticket.state
-        result = self.core.activated(ticket)
-        self._require(result is (was is ASSIGNED), "activated() lies")
-        self._tell(lambda: (), ticket)
-        return result
+        result: list[bool] = []
+
+        def call() -> Sequence[Effect]:
+            result.append(self.core.activated(ticket))
+            return ()
+
+        self._tell(Event("activate", ticket), call)
+        if result != [was in LEASED]:
+            self._fail(15, f"activated() says {result} of {ticket}")
+        return result[0]
 
     def active(self, key: Hashable = "a", *, multiplex: bool = False) -> Ticket:
         """A request that is served at once, for which a dial may be answered."""
@@ -174,20 +192,37 @@ class Harness:
 
     def cancel(self, ticket: Ticket, reason: Reason = Reason.CANCELLED) -> None:
         self._tell(
-            lambda: self.core.cancelled(ticket, now=self.now, reason=reason), ticket
+            Event("cancel", ticket),
+            lambda: self.core.cancelled(ticket, now=self.now, reason=reason),
         )
-        self._require(ticket.state not in (QUEUED, *LEASED), "cancelled, yet alive")
+        if ticket.state is QUEUED or ticket.state in LEASED:
+            self._fail(15, f"{ticket} was cancelled and lives")
 
     def time_out(self, ticket: Ticket) -> None:
-        self._tell(lambda: self.core.timed_out(ticket, now=self.now), ticket)
-        over = ticket.state is QUEUED and self.now >= ticket.deadline
-        self._require(not over, "a ticket outlived its deadline")
+        self._tell(
+            Event("time out", ticket),
+            lambda: self.core.timed_out(ticket, now=self.now),
+        )
 
     def release(
-        self, ticket: Ticket, reason: Reason | None = None, *, zombie: bool = False
+        self,
+        ticket: Ticket,
+        reason: Reason | None = None,
+        *,
+        zombie: bool = False,
+        keepalive: float | None = None,
+        remaining: int | None = None,
     ) -> None:
-        self.release_as(ticket, ticket.generation, reason, zombie=zombie)
-        self._require(ticket.state not in LEASED, "released, yet leased")
+        self.release_as(
+            ticket,
+            ticket.generation,
+            reason,
+            zombie=zombie,
+            keepalive=keepalive,
+            remaining=remaining,
+        )
+        if ticket.state in LEASED:
+            self._fail(15, f"{ticket} was released and has a lease")
 
     def release_as(
         self,
@@ -196,30 +231,36 @@ class Harness:
         reason: Reason | None = None,
         *,
         zombie: bool = False,
+        keepalive: float | None = None,
+        remaining: int | None = None,
     ) -> None:
-        is_stale = ticket.generation != generation or ticket.state not in LEASED
+        stale = ticket.generation != generation or ticket.state not in LEASED
         self._tell(
+            Event("release", ticket, zombie=zombie, stale=stale),
             lambda: self.core.released(
-                ticket, generation, now=self.now, reason=reason, zombie=zombie
+                ticket,
+                generation,
+                now=self.now,
+                reason=reason,
+                zombie=zombie,
+                keepalive=keepalive,
+                remaining=remaining,
             ),
-            ticket,
         )
-        self._require(not (is_stale and self.effects), "18: a stale release acts")
 
     def found_dead(self, ticket: Ticket) -> None:
         generation = ticket.generation
         self._tell(
-            lambda: self.core.found_dead(ticket, generation, now=self.now), ticket
+            Event("found dead", ticket),
+            lambda: self.core.found_dead(ticket, generation, now=self.now),
         )
 
     def fail(self, ticket: Ticket, facts: Facts) -> None:
-        bad, generation = ticket.connection, ticket.generation
+        generation = ticket.generation
         self._tell(
-            lambda: self.core.failed(ticket, generation, facts, now=self.now), ticket
+            Event("fail", ticket, facts=facts),
+            lambda: self.core.failed(ticket, generation, facts, now=self.now),
         )
-        self._require(ticket.attempts <= MAX_RETRIES, "27: retried too often")
-        again = ticket.connection is not None and ticket.connection is bad
-        self._require(not again, "27: retried on the connection that failed")
 
     def detach(self, ticket: Ticket) -> Connection | None:
         result: list[Connection | None] = []
@@ -228,7 +269,7 @@ class Harness:
             result.append(self.core.detached(ticket, ticket.generation))
             return ()
 
-        self._tell(call, ticket)
+        self._tell(Event("detach", ticket), call)
         return result[0]
 
     # -- inputs: connections ----------------------------------------------
@@ -245,121 +286,261 @@ class Harness:
             self.late.remove(connection)
         self.answered.add(connection)
         self._tell(
-            lambda: self.core.dialled(connection, protocol, cap=seats, now=self.now)
+            Event("dial ok", connection=connection, stale=late),
+            lambda: self.core.dialled(connection, protocol, cap=seats, now=self.now),
         )
-        if late:
-            closed = [e.connection for e in self.effects if isinstance(e, Close)]
-            self._require(closed == [connection], "20: a late dial is not closed")
 
     def dial_fail(self, connection: Connection, failure: object = "refused") -> None:
-        self.sockets.discard(connection)  # a failed dial has closed its socket
-        if connection in self.late:
+        late = connection in self.late
+        if late:
             self.late.remove(connection)
-        self._tell(lambda: self.core.dial_failed(connection, failure, now=self.now))
+        self._tell(
+            Event("dial fail", connection=connection, failure=failure, stale=late),
+            lambda: self.core.dial_failed(connection, failure, now=self.now),
+            closed=connection,  # a failed dial has closed its socket
+        )
 
     def die(self, connection: Connection) -> None:
-        self._tell(lambda: self.core.died(connection, now=self.now))
+        self._tell(
+            Event("die", connection=connection),
+            lambda: self.core.died(connection, now=self.now),
+        )
 
     def retire(self, connection: Connection) -> None:
-        self._tell(lambda: self.core.retired(connection, now=self.now))
+        self._tell(
+            Event("retire", connection=connection),
+            lambda: self.core.retired(connection, now=self.now),
+        )
 
     def change_cap(self, connection: Connection, cap: int) -> None:
-        self._tell(lambda: self.core.cap_changed(connection, cap, now=self.now))
+        self._tell(
+            Event("cap", connection=connection),
+            lambda: self.core.cap_changed(connection, cap, now=self.now),
+        )
 
     def confirm(self, connection: Connection) -> None:
-        self._tell(lambda: self.core.stream_confirmed(connection, now=self.now))
+        self._tell(
+            Event("confirm", connection=connection),
+            lambda: self.core.stream_confirmed(connection, now=self.now),
+        )
 
     def close_detached(self, connection: Connection) -> None:
-        self._tell(lambda: self.core.detached_closed(connection, now=self.now))
+        self._tell(
+            Event("close detached", connection=connection),
+            lambda: self.core.detached_closed(connection, now=self.now),
+        )
 
     # -- inputs: the owner ------------------------------------------------
 
     def tick(self) -> None:
-        self._tell(lambda: self.core.ticked(now=self.now))
-        if not self.went_back:
-            stale = [
-                c
-                for c in self.core.idle_order
-                if self.now >= c.idle_since + self.limits.keepalive_expiry
-            ]
-            self._require(not stale, "an expired connection outlives a tick")
+        self._tell(Event("tick"), lambda: self.core.ticked(now=self.now))
+        due = self.core.next_expiry
+        if due is not None and due <= self.now and not self.went_back:
+            self._fail(32, "an expired connection outlives a tick")
 
     def move_clock(self, seconds: float) -> None:
         self.went_back |= seconds < 0
         self.now += seconds
 
+    def set_limits(self, limits: PoolLimits) -> None:
+        self.lowered = True
+        self._tell(
+            Event("set limits"), lambda: self.core.set_limits(limits, now=self.now)
+        )
+
+    def drain(self) -> None:
+        """Close gracefully: what is under way may end."""
+        self._tell(Event("drain"), lambda: self.core.closing(now=self.now))
+
     def close(self) -> None:
-        self._tell(self.core.closed)
-        self._require(not self.sockets, "20: a closed pool holds sockets")
+        self._tell(Event("close"), self.core.closed)
+
+    # -- inputs that come too late ----------------------------------------
+
+    def say_again(self) -> None:
+        """Tell the core everything once more about all that is over (18, 19, 20).
+
+        None of it may do anything, but close what was opened in vain.
+        """
+        stats = self.core.stats()
+        for ticket in self.tickets:
+            was = vars(ticket).copy()
+            for law, verb, effects in self._repeated(ticket):
+                if effects or vars(ticket) != was:
+                    self._fail(law, f"{verb} of {ticket}, once more, does {effects}")
+        for connection in self.graves:
+            for verb, effects in self._posthumous(connection):
+                if effects:
+                    self._fail(19, f"{verb} of {connection}, closed, does {effects}")
+        for connection in self.late:
+            effects = self.core.dialled(connection, Protocol.HTTP1, now=self.now)
+            closed = [e.connection for e in effects if isinstance(e, Close)]
+            if len(effects) != 1 or closed != [connection]:
+                self._fail(20, f"{connection} came late and is not closed")
+        if self.core.stats() != stats:
+            self._fail(18, "what is over still changes the books")
+
+    def _repeated(self, ticket: Ticket) -> Iterator[tuple[int, str, object]]:
+        core, now, last = self.core, self.now, ticket.generation
+        old = last - 1
+        state = ticket.state
+        yield 18, "release", core.released(ticket, old, now=now)
+        yield 18, "failure", core.failed(ticket, old, SILENT, now=now)
+        yield 18, "death", core.found_dead(ticket, old, now=now)
+        if state is QUEUED:
+            if now < ticket.deadline:
+                yield 32, "timing out", core.timed_out(ticket, now=now)
+        else:
+            yield 15, "timing out", core.timed_out(ticket, now=now)
+        if state is not QUEUED and state not in LEASED:
+            yield 18, "release", core.released(ticket, last, now=now)
+            broken = core.released(ticket, last, now=now, reason=Reason.BROKEN)
+            yield 18, "breaking", broken
+            yield 18, "failure", core.failed(ticket, last, SILENT, now=now)
+            yield 18, "death", core.found_dead(ticket, last, now=now)
+            if now < core.due:  # else it would look after what has expired
+                yield 15, "cancelling", core.cancelled(ticket, now=now)
+            yield 15, "activating", core.activated(ticket)
+            yield 19, "detaching", core.detached(ticket, last)
+
+    def _posthumous(self, connection: Connection) -> Iterator[tuple[str, object]]:
+        core, now = self.core, self.now
+        yield "failure", core.dial_failed(connection, "refused", now=now)
+        yield "death", core.died(connection, now=now)
+        yield "retiring", core.retired(connection, now=now)
+        if now < core.due:
+            yield "new cap", core.cap_changed(connection, 2, now=now)
+        yield "closing", core.detached_closed(connection, now=now)
 
     # -- the shell's part -------------------------------------------------
 
-    def _require(self, holds: bool, sentence: str) -> None:
-        if not holds:
-            raise Broken(f"{sentence}\n" + "\n".join(self.log[-40:]))
+    def _fail(self, number: int, sentence: str) -> NoReturn:
+        raise self._broken(Broken(number, sentence))
+
+    def _broken(self, broken: Broken) -> Broken:
+        for line in self.log[-40:]:
+            broken.add_note(line)
+        return broken
 
     def _tell(
-        self, call: Callable[[], Sequence[Effect]], actor: Ticket | None = None
+        self,
+        event: Event,
+        call: Callable[[], Sequence[Effect]],
+        *,
+        closed: Connection | None = None,
     ) -> None:
-        if not self.checked:
-            self.effects = call()
-            self._perform(self.effects)
-            self._fall_asleep(actor)
-            return
-        before = Before(self)
-        leases = self._lease_marks()
-        self.effects = effects = call()
-        self.log.append(f"{call.__code__.co_names} {actor} -> {list(effects)}")
-        self._perform(effects)
-        self._compare(before, actor)
-        self._count_leases(leases)
+        actor = event.ticket
+        before = Before(self) if self.checked else None
+        self.is_closing |= event.verb == "drain" and not self.is_closed
+        self.is_closed |= event.verb == "close"
+        if event.verb == "request":
+            assert actor is not None
+            self.tickets.append(actor)
+        if closed is not None and closed in self.sockets:
+            self.sockets.discard(closed)
+            self.graves.add(closed)
+        self.effects = self._metered(call) if self.metered else call()
+        if before is not None and self.stately:
+            self.log.append(f"{event.verb} {actor or event.connection or ''}")
+            self.log.append(f"    -> {list(self.effects)}")
+        self._perform(self.effects)
+        self._fall_asleep(actor)
+        if before is not None:
+            self._compare(before, event)
+
+    def _compare(self, before: Before, event: Event) -> None:
+        self.stats = self.core.stats()
+        for number, monitor in MONITORS:
+            for sentence in monitor(self, before, event):
+                if number in BOOKS:
+                    self._check_state()  # which may say it more clearly
+                self._fail(number, sentence)
+        if self.stately:
+            self._check_state()
+
+    def _check_state(self) -> None:
         try:
-            check(self.core, self.tickets)
+            self.check()
         except Broken as broken:
-            self._require(False, str(broken))
+            raise self._broken(broken) from None
+
+    def check(self) -> None:
+        """Look at the state as it is."""
+        check(self.core, self.tickets, went_back=self.went_back, lowered=self.lowered)
+
+    def _metered(self, call: Callable[[], Sequence[Effect]]) -> Sequence[Effect]:
+        """Count what *call* calls, our functions and built-in ones."""
+        count = 0
+
+        def note(frame: FrameType, event: str, argument: object) -> None:
+            nonlocal count
+            count += event in ("call", "c_call")
+
+        # The collector's callbacks, Hypothesis has one, would be counted too.
+        was_on = gc.isenabled()
+        gc.disable()
+        sys.setprofile(note)
+        try:
+            return call()
+        finally:
+            sys.setprofile(None)
+            if was_on:
+                gc.enable()
+            self.work = count
 
     def _perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             match effect:
                 case Wake(ticket=ticket):
-                    asleep = ticket in self.sleeping
-                    self._require(asleep, f"{ticket} woken for nothing")
-                    self._require(ticket.state is not QUEUED, f"{ticket} woken early")
-                    self.sleeping.discard(ticket)
-                case Rearm(ticket=ticket):
-                    pass
+                    self._perform_wake(ticket)
                 case Dial(connection=connection):
-                    fresh = connection not in self.dialled_ever
-                    self._require(fresh, f"{connection} is dialled twice")
-                    self._require(not self.core.is_closed, "20: a closed pool dials")
-                    self.dialled_ever.add(connection)
-                    self.sockets.add(connection)
-                    if self.checked:
-                        self._require_limits(connection)
+                    self._perform_dial(connection)
                 case Abort(connection=connection):
-                    self._require(
-                        connection in self.sockets and connection not in self.answered,
-                        f"{connection} is aborted and no dial",
-                    )
-                    self.sockets.discard(connection)
+                    if connection not in self.sockets or connection in self.answered:
+                        self._fail(19, f"{connection} is aborted and no dial")
+                    self._bury(connection)
                     self.late.append(connection)
                 case Close(connection=connection, reason=reason):
                     known = connection in self.sockets and connection in self.answered
-                    known |= reason is Reason.CALLED_OFF
-                    self._require(known, f"{connection} is closed and not open")
-                    self.sockets.discard(connection)
+                    if not known and reason is not Reason.CALLED_OFF:
+                        self._fail(19, f"{connection} is closed and not open")
+                    self._bury(connection)
+                case Emptied():
+                    self.emptied += 1
+                case Rearm():
+                    pass  # who is out already need not mind
         if self.checked:
-            held = set(self.core.connections.values())
-            odd = held ^ self.sockets
-            self._require(not odd, f"pool and sockets differ by {odd}")
+            odd = self.sockets.symmetric_difference(self.core.connections.values())
+            if odd:
+                self._fail(4, f"pool and sockets differ by {odd}")
+
+    def _perform_wake(self, ticket: Ticket) -> None:
+        if ticket not in self.sleeping:
+            self._fail(15, f"{ticket} is woken for nothing")
+        if ticket.state is QUEUED:
+            self._fail(15, f"{ticket} is woken early")
+        self.sleeping.discard(ticket)
+
+    def _perform_dial(self, connection: Connection) -> None:
+        if any(connection in s for s in (self.sockets, self.graves, self.answered)):
+            self._fail(19, f"{connection} is dialled twice")
+        if self.is_closed or self.is_closing:
+            self._fail(20, "a closed pool dials")
+        self.sockets.add(connection)
+        if self.checked:
+            self._require_limits(connection)
+
+    def _bury(self, connection: Connection) -> None:
+        self.sockets.discard(connection)
+        self.graves.add(connection)
 
     def _require_limits(self, connection: Connection) -> None:
         """No prefix of the effects may exceed the limits (24)."""
-        mine = sum(c.host.key == connection.host.key for c in self.sockets)
-        self._require(
-            len(self.sockets) <= self.limits.max_connections, "24: too many sockets"
-        )
-        self._require(mine <= self.limits.max_per_host, "24: too many to one host")
+        limits, host = self.core.limits, connection.host
+        if len(self.sockets) > limits.max_connections:
+            self._fail(24, "too many sockets, for a moment")
+        if sum(c.host is host for c in self.sockets) > limit_for(limits, host.key):
+            self._fail(24, "too many sockets to one host, for a moment")
 
     def _fall_asleep(self, actor: Ticket | None) -> None:
         """Who reports is awake, and sleeps afterwards only if it must wait."""
@@ -367,127 +548,6 @@ class Harness:
             self.sleeping.add(actor)
         elif actor is not None:
             self.sleeping.discard(actor)
-
-    # -- comparison with the state before ---------------------------------
-
-    def _compare(self, before: Before, actor: Ticket | None) -> None:
-        self._fall_asleep(actor)
-        rearmed = {e.ticket for e in self.effects if isinstance(e, Rearm)}
-        for ticket, (state, deadline, dial) in before.states.items():
-            if ticket is actor:
-                continue
-            asleep = ticket in self.sleeping
-            self._require(asleep is (ticket.state is QUEUED), f"{ticket} not woken")
-            self._require_advance(ticket, state, before)
-            if ticket.state is QUEUED:
-                earlier = ticket.deadline < deadline and ticket not in rearmed
-                self._require(not earlier, f"{ticket} has a deadline nobody watches")
-                self._require_patience(ticket, dial)
-        if actor is not None and actor not in before.states:
-            self._require_patience(actor, None)
-        self._compare_ages(before)
-
-    def _require_patience(self, ticket: Ticket, dial: Connection | None) -> None:
-        """Nobody is made to wait for a dial that is too old for it already."""
-        if ticket.dial is None or ticket.dial is dial or self.went_back:
-            return
-        doomed = ticket.deadline <= self.now and ticket.connect_timeout > 0
-        self._require(not doomed, f"{ticket} was given a dial it cannot wait for")
-
-    def _require_advance(
-        self, ticket: Ticket, was: TicketState, before: Before
-    ) -> None:
-        """What happens to others never sets a ticket back (15, 17)."""
-        state = ticket.state
-        allowed = {
-            QUEUED: (QUEUED, ASSIGNED, TicketState.FAILED),
-            ASSIGNED: (ASSIGNED,),
-            ACTIVE: (ACTIVE,),
-        }[was]
-        closing = self.core.is_closed and not before.is_closed
-        if closing:
-            allowed = (TicketState.FAILED,)
-            self._require(
-                ticket.failure is Refusal.POOL_CLOSED, f"{ticket}: wrong failure"
-            )
-        self._require(state in allowed, f"{ticket} was {was.value}")
-
-    def _compare_ages(self, before: Before) -> None:
-        """First come, first served, within a key (13) and between them (14)."""
-        served = [
-            t
-            for t in self.tickets
-            if t.state is ASSIGNED and t.generation != before.generations.get(t, 0)
-        ]
-        started = [
-            e.connection.sponsor
-            for e in self.effects
-            if isinstance(e, Dial) and e.connection.sponsor is not None
-        ]
-        waiting = self.in_state(QUEUED)
-        for ticket in served:
-            expired = ticket.connection in before.expired and not self.went_back
-            self._require(not expired, f"21: {ticket} got an expired connection")
-            for other in waiting:
-                can = other.dial is None or not self.core.inline_dials
-                if other.key == ticket.key and other.seq < ticket.seq and can:
-                    self._require(False, f"13: {ticket} was served before {other}")
-        for rival in before.blocked:
-            self._count_overtaking(rival, served, started, before)
-
-    def _count_overtaking(
-        self,
-        rival: Ticket,
-        served: list[Ticket],
-        started: list[Ticket],
-        before: Before,
-    ) -> None:
-        host = rival.host
-        assert host is not None
-        if rival.state is not QUEUED or wanting(self.core, host) is not rival:
-            return
-        for ticket in started:
-            jumped = ticket.seq > rival.seq and ticket.key != rival.key
-            self._require(not jumped, f"14: {ticket} took the slot of {rival}")
-        elders = self.elders.setdefault(rival, set())
-        elders |= {t.seq for t in self.sleeping if t.seq < rival.seq}
-        elders |= {t.seq for t in before.states if t.seq < rival.seq}
-        if before.is_draining:
-            return  # a slot is on its way to the oldest
-        younger = sum(t.seq > rival.seq and t.key != rival.key for t in served)
-        self.overtaken[rival] = self.overtaken.get(rival, 0) + younger
-        bound = self.limits.bypass_budget * (1 + len(elders))
-        self._require(
-            self.overtaken[rival] <= bound,
-            f"14: {rival} was overtaken {self.overtaken[rival]} times",
-        )
-
-    def _lease_marks(self) -> dict[Ticket, tuple[int, bool]]:
-        return {t: (t.generation, t.state in LEASED) for t in self.tickets}
-
-    def _count_leases(self, before: dict[Ticket, tuple[int, bool]]) -> None:
-        """Leases granted and ended, seen from outside (7, 19, 21, 29)."""
-        for ticket in self.tickets:
-            generation, leased = before.get(ticket, (0, False))
-            grants = ticket.generation - generation
-            self._require(grants in (0, 1), f"{ticket} got {grants} leases at once")
-            self.granted += grants
-            self.ended += leased + grants - (ticket.state in LEASED)
-            if grants and ticket.connection is not None:
-                self._require_leasable(ticket.connection)
-        stats = self.core.stats()
-        granted = stats.leases_new + stats.leases_reused
-        self._require(
-            granted == self.granted and stats.leases == granted - self.ended,
-            f"29: {granted} leases, {stats.leases} left, {self.ended} ended",
-        )
-
-    def _require_leasable(self, connection: Connection) -> None:
-        self._require(connection in self.sockets, f"19: {connection} was leased dead")
-        over = len(connection.tickets) + connection.zombies > connection.cap
-        self._require(not over, f"7: {connection} was leased beyond its cap")
-        is_open = connection.state in OPEN
-        self._require(is_open, f"21: {connection} was leased")
 
     # -- drain-out --------------------------------------------------------
 
@@ -504,8 +564,8 @@ class Harness:
                 self.close_detached(connection)
             for ticket in self.in_state(*LEASED):
                 self.release(ticket)
-        self._require(not self.alive(), f"12: {self.alive()} are left waiting")
-        self._require(
-            not self.of_state(ConnectionState.BUSY, ConnectionState.DRAINING),
-            "23: connections are busy with nothing",
-        )
+        if self.alive():
+            self._fail(12, f"{self.alive()} are left waiting")
+        held = self.of_state(ConnectionState.BUSY, ConnectionState.DRAINING)
+        if held:
+            self._fail(23, f"{held} are busy with nothing")

@@ -56,12 +56,3 @@ def test_one_may_leave_while_all_are_visited() -> None:
         seat.link.unlink()
 
     assert [] == ages(chain)
-
-
-def test_sorted_insertion_finds_the_place() -> None:
-    """In front, in the middle, at the end, and in an empty chain."""
-    chain, _ = filled()
-    for age in (5, 9, 1, 7):
-        chain.insert_sorted(Seat(age).link, age, "age")
-
-    assert [1, 5, 7, 9] == ages(chain)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from ..._body.streams import is_async_stream
 from ..._config import (
@@ -31,6 +31,7 @@ from ..base import (
     wrong_response_body,
 )
 from ..log import log_exchange, logger
+from .sse import AsyncServerSentEvents
 from .verbs import AsyncVerbs
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from ..._flow.auth import Auth
     from ..._messages.request import Request
     from ..._messages.response import Response
+    from ..._pool.events import PoolEvent
+    from ..._transports._async.http import AsyncHTTPTransport
+    from ..._transports._async.view import AsyncClientPool
     from ..._transports.base import AsyncBaseTransport
     from ..._types import (
         AuthTypes,
@@ -59,7 +63,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncClient"]
 
 
-class AsyncClient(AsyncVerbs, BaseClient):
+class AsyncClient(AsyncVerbs, AsyncServerSentEvents, BaseClient):
     """Send requests over connections that are kept and shared.
 
     Keep one client for as long as you talk to the same servers; every client has a
@@ -92,12 +96,16 @@ class AsyncClient(AsyncVerbs, BaseClient):
         trust_env: Take settings from environment variables.
         default_encoding: Charset of text that names none, or a function that detects
             it from the body.
+        on_event: Called with every event of the pool, see :data:`mooring.PoolEvent`.
+        debug: Remember where each request is made, for reports of the pool. ``None``
+            asks the environment variable ``MOORING_DEBUG``.
 
     Raises:
         InvalidURL: *base_url* cannot be parsed.
         ValueError: A setting is out of range or not available.
     """
 
+    _is_draining = False
     _transport: AsyncBaseTransport
     _mounts: dict[URLPattern, AsyncBaseTransport | None]
 
@@ -123,6 +131,8 @@ class AsyncClient(AsyncVerbs, BaseClient):
         transport: AsyncBaseTransport | None = None,
         trust_env: bool = True,
         default_encoding: str | Callable[[bytes], str | None] = "utf-8",
+        on_event: Callable[[PoolEvent], object] | None = None,
+        debug: bool | None = None,
     ) -> None:
         super().__init__(
             auth=auth,
@@ -149,6 +159,8 @@ class AsyncClient(AsyncVerbs, BaseClient):
             http2=http2,
             limits=limits,
             transport=transport,
+            on_event=on_event,
+            debug=debug,
         )
         patterns = {URLPattern(key): mounted for key, mounted in (mounts or {}).items()}
         self._mounts = {pattern: patterns[pattern] for pattern in sorted(patterns)}
@@ -163,6 +175,9 @@ class AsyncClient(AsyncVerbs, BaseClient):
         http2: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         transport: AsyncBaseTransport | None = None,
+        *,
+        on_event: Callable[[PoolEvent], object] | None = None,
+        debug: bool | None = None,
     ) -> AsyncBaseTransport:
         if transport is not None:
             return transport
@@ -176,7 +191,22 @@ class AsyncClient(AsyncVerbs, BaseClient):
             http1=http1,
             http2=http2,
             limits=limits,
+            on_event=on_event,
+            debug=debug,
         )
+
+    @property
+    def pool(self) -> AsyncClientPool:
+        """The connection pool: counts, who holds what, limits, warm-up.
+
+        See :class:`mooring.AsyncClientPool`. Raises ``RuntimeError`` if the client's
+        transport is one without a pool, such as ``MockTransport``.
+        """
+        pool: AsyncClientPool | None = getattr(self._transport, "pool", None)
+        if pool is None:
+            name = type(self._transport).__name__
+            raise RuntimeError(f"this client sends through {name}, which has no pool")
+        return pool
 
     def _transport_for_url(self, url: URL) -> AsyncBaseTransport:
         if self._mounts:
@@ -448,11 +478,27 @@ class AsyncClient(AsyncVerbs, BaseClient):
                 await raw.aclose()
             await response.aclose()
 
-    async def aclose(self) -> None:
-        """Close the client and its transports. Closing twice is fine."""
-        if self._state is not ClientState.CLOSED:
-            self._state = ClientState.CLOSED
-            await _close_all(self._transports())
+    async def aclose(self, *, drain: float = 0.0) -> None:
+        """Close the client and its transports. Closing twice is fine.
+
+        No request is taken from now on, and those that wait for a connection fail at
+        once. Those that have one are cut off::
+
+            await client.aclose(drain=10)  # after they had ten seconds to finish
+
+        Args:
+            drain: Seconds that requests on their way may still take. Another
+                ``aclose()`` ends the wait.
+        """
+        if self._state is ClientState.CLOSED:
+            if self._is_draining:
+                await _close_all(self._pooled_transports())
+            return
+        self._state = ClientState.CLOSED
+        if drain > 0:
+            self._is_draining = True
+            await _drain_all(self._pooled_transports(), drain)
+        await _close_all(self._transports())
 
     async def __aenter__(self) -> Self:
         self._mark_entered()
@@ -469,6 +515,9 @@ class AsyncClient(AsyncVerbs, BaseClient):
         self._state = ClientState.CLOSED
         await _exit_all(self._transports(), exc_type, exc_value, traceback)
 
+    def _pooled_transports(self) -> list[AsyncBaseTransport]:
+        return [each for each in self._transports() if hasattr(each, "pool")]
+
     def _transports(self) -> list[AsyncBaseTransport]:
         """Return each transport once, however many patterns lead to it."""
         transports = [self._transport]
@@ -476,6 +525,14 @@ class AsyncClient(AsyncVerbs, BaseClient):
             if mounted is not None and mounted not in transports:
                 transports.append(mounted)
         return transports
+
+
+async def _drain_all(transports: list[AsyncBaseTransport], seconds: float) -> None:
+    """Let requests come to their end, for so long in all."""
+    until = perf_counter() + seconds
+    for transport in transports:
+        left = max(0.0, until - perf_counter())
+        await cast("AsyncHTTPTransport", transport).aclose(drain=left)
 
 
 async def _close_all(transports: list[AsyncBaseTransport]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 from ..base import USE_CLIENT_DEFAULT, UseClientDefault
@@ -289,3 +290,10 @@ class AsyncVerbs:
             timeout=timeout,
             extensions=extensions,
         )
+
+
+# Who misspells an argument of client.get() is told of a client, not of its parts.
+_CLIENT = AsyncVerbs.__name__.replace("Verbs", "Client")
+for _verb in list(vars(AsyncVerbs).values()):
+    if isinstance(_verb, FunctionType):
+        _verb.__qualname__ = f"{_CLIENT}.{_verb.__name__}"

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Generator, Iterator, Callable, Mapping
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from ..._body.streams import is_sync_stream
 from ..._config import (
@@ -31,6 +31,7 @@ from ..base import (
     wrong_response_body,
 )
 from ..log import log_exchange, logger
+from .sse import ServerSentEvents
 from .verbs import Verbs
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from ..._flow.auth import Auth
     from ..._messages.request import Request
     from ..._messages.response import Response
+    from ..._pool.events import PoolEvent
+    from ..._transports._sync.http import HTTPTransport
+    from ..._transports._sync.view import ClientPool
     from ..._transports.base import BaseTransport
     from ..._types import (
         AuthTypes,
@@ -59,7 +63,7 @@ if TYPE_CHECKING:
 __all__ = ["Client"]
 
 
-class Client(Verbs, BaseClient):
+class Client(Verbs, ServerSentEvents, BaseClient):
     """Send requests over connections that are kept and shared.
 
     Keep one client for as long as you talk to the same servers; every client has a
@@ -92,12 +96,16 @@ class Client(Verbs, BaseClient):
         trust_env: Take settings from environment variables.
         default_encoding: Charset of text that names none, or a function that detects
             it from the body.
+        on_event: Called with every event of the pool, see :data:`mooring.PoolEvent`.
+        debug: Remember where each request is made, for reports of the pool. ``None``
+            asks the environment variable ``MOORING_DEBUG``.
 
     Raises:
         InvalidURL: *base_url* cannot be parsed.
         ValueError: A setting is out of range or not available.
     """
 
+    _is_draining = False
     _transport: BaseTransport
     _mounts: dict[URLPattern, BaseTransport | None]
 
@@ -123,6 +131,8 @@ class Client(Verbs, BaseClient):
         transport: BaseTransport | None = None,
         trust_env: bool = True,
         default_encoding: str | Callable[[bytes], str | None] = "utf-8",
+        on_event: Callable[[PoolEvent], object] | None = None,
+        debug: bool | None = None,
     ) -> None:
         super().__init__(
             auth=auth,
@@ -149,6 +159,8 @@ class Client(Verbs, BaseClient):
             http2=http2,
             limits=limits,
             transport=transport,
+            on_event=on_event,
+            debug=debug,
         )
         patterns = {URLPattern(key): mounted for key, mounted in (mounts or {}).items()}
         self._mounts = {pattern: patterns[pattern] for pattern in sorted(patterns)}
@@ -163,6 +175,9 @@ class Client(Verbs, BaseClient):
         http2: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         transport: BaseTransport | None = None,
+        *,
+        on_event: Callable[[PoolEvent], object] | None = None,
+        debug: bool | None = None,
     ) -> BaseTransport:
         if transport is not None:
             return transport
@@ -176,7 +191,22 @@ class Client(Verbs, BaseClient):
             http1=http1,
             http2=http2,
             limits=limits,
+            on_event=on_event,
+            debug=debug,
         )
+
+    @property
+    def pool(self) -> ClientPool:
+        """The connection pool: counts, who holds what, limits, warm-up.
+
+        See :class:`mooring.ClientPool`. Raises ``RuntimeError`` if the client's
+        transport is one without a pool, such as ``MockTransport``.
+        """
+        pool: ClientPool | None = getattr(self._transport, "pool", None)
+        if pool is None:
+            name = type(self._transport).__name__
+            raise RuntimeError(f"this client sends through {name}, which has no pool")
+        return pool
 
     def _transport_for_url(self, url: URL) -> BaseTransport:
         if self._mounts:
@@ -448,11 +478,27 @@ class Client(Verbs, BaseClient):
                 raw.close()
             response.close()
 
-    def close(self) -> None:
-        """Close the client and its transports. Closing twice is fine."""
-        if self._state is not ClientState.CLOSED:
-            self._state = ClientState.CLOSED
-            _close_all(self._transports())
+    def close(self, *, drain: float = 0.0) -> None:
+        """Close the client and its transports. Closing twice is fine.
+
+        No request is taken from now on, and those that wait for a connection fail at
+        once. Those that have one are cut off::
+
+            client.close(drain=10)  # after they had ten seconds to finish
+
+        Args:
+            drain: Seconds that requests on their way may still take. Another
+                ``close()`` ends the wait.
+        """
+        if self._state is ClientState.CLOSED:
+            if self._is_draining:
+                _close_all(self._pooled_transports())
+            return
+        self._state = ClientState.CLOSED
+        if drain > 0:
+            self._is_draining = True
+            _drain_all(self._pooled_transports(), drain)
+        _close_all(self._transports())
 
     def __enter__(self) -> Self:
         self._mark_entered()
@@ -469,6 +515,9 @@ class Client(Verbs, BaseClient):
         self._state = ClientState.CLOSED
         _exit_all(self._transports(), exc_type, exc_value, traceback)
 
+    def _pooled_transports(self) -> list[BaseTransport]:
+        return [each for each in self._transports() if hasattr(each, "pool")]
+
     def _transports(self) -> list[BaseTransport]:
         """Return each transport once, however many patterns lead to it."""
         transports = [self._transport]
@@ -476,6 +525,14 @@ class Client(Verbs, BaseClient):
             if mounted is not None and mounted not in transports:
                 transports.append(mounted)
         return transports
+
+
+def _drain_all(transports: list[BaseTransport], seconds: float) -> None:
+    """Let requests come to their end, for so long in all."""
+    until = perf_counter() + seconds
+    for transport in transports:
+        left = max(0.0, until - perf_counter())
+        cast("HTTPTransport", transport).close(drain=left)
 
 
 def _close_all(transports: list[BaseTransport]) -> None:

@@ -6,10 +6,11 @@ import math
 
 from mooring._errors import ConnectError, ConnectTimeout
 from mooring._io.base import Address, AsyncBackend, AsyncStream
+from mooring._io.sockets import literal_address
 from mooring._pool.route import Route, label, server_name
 from mooring._shell import failures
 from mooring._shell._async.http1 import AsyncHTTP1Driver
-from mooring._shell.options import DialOptions, DialProgress
+from mooring._shell.options import DialOptions, DialProgress, dial_info
 
 FIRST_BACKOFF = 0.5
 
@@ -55,15 +56,21 @@ class AsyncDialer:
     async def _dial_once(
         self, route: Route, timeout: float, progress: DialProgress
     ) -> AsyncHTTP1Driver:
-        deadline = self._backend.now() + timeout
+        now = self._backend.now
+        started = now()
+        deadline = started + timeout
         if self._options.uds is not None:
             stream = await self._connect_unix(route, timeout, progress)
         else:
             stream = await self._connect_tcp(route, timeout, deadline, progress)
+        connected = now()
+        progress.tcp = connected - started - (progress.dns or 0.0)
         if route[0] in ("https", "wss"):
             progress.doing = "TLS handshake"
             stream = await self._secure(route, stream, timeout, deadline)
-        return AsyncHTTP1Driver(stream, label(route), self._backend.now)
+            progress.tls = now() - connected
+        info = dial_info(stream.get_extra_info, progress)
+        return AsyncHTTP1Driver(stream, label(route), now, info)
 
     async def _connect_unix(
         self, route: Route, timeout: float, progress: DialProgress
@@ -88,7 +95,11 @@ class AsyncDialer:
         """Try the addresses in the resolver's order until one answers."""
         failed: list[tuple[str, OSError]] = []
         progress.doing = "resolving the name"
-        for address in await self._resolve(route, timeout):
+        started = self._backend.now()
+        addresses = await self._resolve(route, timeout)
+        if literal_address(route[1], route[2]) is None:
+            progress.dns = self._backend.now() - started
+        for address in addresses:
             progress.doing = f"connecting to {address.ip}"
             try:
                 return await self._backend.connect_tcp(

@@ -9,12 +9,15 @@ from mooring._body.streams import AsyncByteStream, ByteStream, can_replay
 from mooring._errors import NetworkError, RemoteProtocolError
 from mooring._messages.request import Request
 from mooring._messages.response import Response
+from mooring._pool.holder import Holder, here
 from mooring._pool.model import Reason, Ticket
 from mooring._pool.retry import Facts
 from mooring._shell._async.body import AsyncHTTP1Body
 from mooring._shell._async.http1 import AsyncHTTP1Driver
 from mooring._shell._async.pool import AsyncPool
 from mooring._shell.failures import with_note
+from mooring._shell.options import checked_priority
+from mooring._shell.trip import Trip
 
 # RFC 9110 section 9.2.2, and QUERY, which its definition makes safe.
 IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY"})
@@ -45,7 +48,7 @@ async def carry_out(pool: AsyncPool, request: Request) -> Response:
                 await connection.exchange(
                     head,
                     request,
-                    since=ticket.asked_at,
+                    ticket=ticket,
                     write_timeout=timeouts.get("write"),
                     read_timeout=read_timeout,
                 )
@@ -68,6 +71,12 @@ def _ticket_for(pool: AsyncPool, request: Request, timeouts: Timeouts) -> Ticket
     route = request.url._pool_key
     name = request.extensions.get("sni_hostname")
     ticket = Ticket(route if name is None else (*route, name))
+    made_at = here() if pool.debug else None
+    task = pool.backend.current()
+    ticket.holder = Holder(request.method, request.url, task, made_at)
+    priority = request.extensions.get("priority")
+    if priority is not None:
+        ticket.priority = checked_priority(priority)
     limit = timeouts.get("pool")
     if limit is not None:
         ticket.patience = limit
@@ -107,6 +116,7 @@ def _response(
 ) -> Response:
     """Build the response. If all of it is here, the lease ends before it is seen."""
     protocol = connection.protocol
+    lease = ticket.connection
     stream: AsyncByteStream
     status, headers = protocol.status, protocol.headers
     extensions = {
@@ -123,4 +133,7 @@ def _response(
         )
     else:
         stream = AsyncHTTP1Body(pool, ticket, connection, read_timeout)
-    return Response(status, headers=headers, stream=stream, extensions=extensions)
+    response = Response(status, headers=headers, stream=stream, extensions=extensions)
+    if lease is not None:  # which it is not when another thread closed the pool
+        response._trip = Trip(ticket, lease, connection.info, pool.now())
+    return response

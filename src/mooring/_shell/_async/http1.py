@@ -16,9 +16,15 @@ from mooring._errors import (
 )
 from mooring._io.base import AsyncStream
 from mooring._messages.request import Request
+from mooring._pool.holder import Phase
+from mooring._pool.info import DialInfo
+from mooring._pool.model import Ticket
+from mooring._pool.wording import seconds
 from mooring._protocol.http1 import HTTP1Connection
 from mooring._protocol.http1_write import RequestHead
-from mooring._shell.failures import reason_of, seconds
+from mooring._shell.failures import reason_of
+
+HEADERS = Phase.HEADERS
 
 
 class AsyncHTTP1Driver:
@@ -32,6 +38,7 @@ class AsyncHTTP1Driver:
         "_now",
         "_write_failure",
         "body_begun",
+        "info",
         "on_noise",
         "peer",
         "protocol",
@@ -40,10 +47,15 @@ class AsyncHTTP1Driver:
     )
 
     def __init__(
-        self, stream: AsyncStream, peer: str, now: Callable[[], float]
+        self,
+        stream: AsyncStream,
+        peer: str,
+        now: Callable[[], float],
+        info: DialInfo,
     ) -> None:
         self.stream = stream
         self.peer = peer
+        self.info = info
         self.protocol = HTTP1Connection(peer)
         self.sent = False
         """A byte of the request may have reached the network."""
@@ -64,18 +76,18 @@ class AsyncHTTP1Driver:
         head: RequestHead,
         request: Request,
         *,
-        since: float,
+        ticket: Ticket,
         write_timeout: float | None,
         read_timeout: float | None,
     ) -> None:
         """Send *request* and receive until the head of its response is there.
 
         A server may answer and close before it has read everything, so a failed
-        write is an error only if no response comes. *since* is when the caller
-        asked, for error texts.
+        write is an error only if no response comes. *ticket* is whose exchange it
+        is, for error texts and reports.
         """
         self.sent = self.body_begun = False
-        self._began = since
+        self._began = ticket.asked_at
         protocol = self.protocol
         data = protocol.begin(head)
         self.sent = True
@@ -88,6 +100,7 @@ class AsyncHTTP1Driver:
         except WriteError as error:
             if error is not self._write_failure:
                 raise  # the body's own: it may come from another connection
+        ticket.holder.phase = HEADERS
         try:
             while not protocol.head_complete:
                 await self.receive(read_timeout)

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 
 from mooring._body.streams import SyncByteStream
 from mooring._errors import StreamClosed
+from mooring._pool.holder import Phase
 from mooring._pool.model import Reason, Ticket
 from mooring._shell._sync.http1 import HTTP1Driver
 from mooring._shell._sync.pool import Pool
+from mooring._shell.leaks import warn_of_leak
 
+BODY, UNREAD = Phase.BODY, Phase.UNREAD
 DRAIN_BYTES = 64 * 1024
 DRAIN_SECONDS = 0.05
 
@@ -37,12 +40,16 @@ class HTTP1Body(SyncByteStream):
         self._closing = False
         self._in_use = False
         """Somebody is between two pieces, and has the connection to itself."""
+        self._note(UNREAD)
 
     def __del__(self) -> None:
         # Dropped without being closed: the lease must not be lost with it.
         if not self._over:
             self._over = True
+            is_leak = self._ticket.connection is not None  # or the pool was closed
             self._pool.release_soon(self._ticket, self._generation)
+            if is_leak:
+                warn_of_leak(self._ticket, self)
 
     def __iter__(self) -> Iterator[bytes]:
         connection = self._connection
@@ -50,14 +57,17 @@ class HTTP1Body(SyncByteStream):
         try:
             # Set first, look second; aclose() does it the other way round.
             self._in_use = True
+            self._note(BODY)
             while not (self._over or self._closing):
                 pieces = protocol.take_body()
                 if protocol.complete:
                     self._end(None if connection.reusable else Reason.UNUSABLE)
                 for piece in pieces:
                     self._in_use = False
+                    self._note(UNREAD)
                     yield piece
                     self._in_use = True
+                    self._note(BODY)
                 if not (self._over or self._closing):
                     connection.receive(self._read_timeout)
         except GeneratorExit:
@@ -90,6 +100,12 @@ class HTTP1Body(SyncByteStream):
         finally:
             reusable = clean and self._connection.reusable
             self._end(None if reusable else Reason.ABANDONED)
+
+    def _note(self, phase: Phase) -> None:
+        """Keep for reports what is being done with the connection, and since when."""
+        holder = self._ticket.holder
+        holder.phase = phase
+        holder.since = self._pool.now()
 
     def _end(self, reason: Reason | None) -> None:
         if not self._over:

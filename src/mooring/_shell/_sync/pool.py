@@ -1,23 +1,18 @@
-"""The pool's shell: asks PoolCore under the lock and performs its effects.
+"""The pool's shell: a ticket's way to a connection, and the life of connections.
 
-Waiting happens here, deciding does not. The lock is held around a call of the core
-and around performing what it answers, none of which ever waits.
+Waiting happens here and deciding in ``PoolCore``, which is asked in the critical
+section (``section.py``).
 """
 
 from __future__ import annotations
 
 import math
-import weakref
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from threading import get_ident
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple, Unpack, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from mooring._errors import ConnectError, TransportError
-from mooring._io.base import Backend
-from mooring._pool.core import PoolCore
-from mooring._pool.effects import Abort, Close, Dial, Effect, Rearm, Wake
 from mooring._pool.model import (
     Connection,
     ConnectionState,
@@ -28,45 +23,47 @@ from mooring._pool.model import (
     Ticket,
     TicketState,
 )
+from mooring._pool.report import Diagnosis, why_waiting
 from mooring._pool.retry import Facts
+from mooring._pool.snapshot import PoolSnapshot, snapshot
+from mooring._protocol.http1_keep_alive import keep_alive_terms
 from mooring._protocol.http1_write import HeadEncoder
 from mooring._shell import failures
 from mooring._shell._sync.dial import Dialer
 from mooring._shell._sync.http1 import HTTP1Driver
+from mooring._shell._sync.section import Section
 from mooring._shell.options import DialProgress
 
 if TYPE_CHECKING:
-    from mooring._io.base import Cancellable
+    from mooring._io.base import Backend
     from mooring._pool.route import Route
     from mooring._pool.stats import PoolStats
+    from mooring._shell.telling import Teller
 
 QUEUED = TicketState.QUEUED
 ASSIGNED = TicketState.ASSIGNED
 T = TypeVar("T")
-Ts = TypeVarTuple("Ts")
+KEEP_ALIVE_MARGIN = 1.0
+"""Seconds before the server's own limit at which a connection is given up."""
 
 
-class Pool:
+class Pool(Section):
     """Connections of one transport in one event loop."""
 
     def __init__(
-        self, backend: Backend, limits: PoolLimits, dialer: Dialer
+        self,
+        backend: Backend,
+        limits: PoolLimits,
+        dialer: Dialer,
+        *,
+        teller: Teller | None = None,
+        debug: bool = False,
     ) -> None:
-        self.backend = backend
-        self._core = PoolCore(limits, inline_dials=backend.inline_dials)
+        super().__init__(backend, limits, teller)
         self._dialer = dialer
-        self._mutex = backend.mutex()
-        self._inside = 0
-        """The thread in the critical section, 0 when nobody is."""
         self.encoder = HeadEncoder()
-        self._now = backend.now
-        self._reaper: Cancellable | None = None
-        self._left_behind: deque[tuple[Ticket, int | None, Reason | None]] = deque()
-        """Leases that are over, for whoever is in the critical section."""
-        self._open: dict[Connection, HTTP1Driver] = {}
-        self._dialling: set[Connection] = set()
-        self._waiting: set[Ticket] = set()
-        """What there is, known without asking the core: see ``_start_over``."""
+        self.debug = debug
+        """Whether requests remember where in the code they were made."""
 
     def __repr__(self) -> str:
         stats = self.stats()
@@ -77,95 +74,26 @@ class Pool:
 
     def stats(self) -> PoolStats:
         """Account of the pool as it is now."""
+        return self._seen(self.core.stats)
+
+    def snapshot(self) -> PoolSnapshot:
+        """Return everything the pool holds now."""
+        return self._seen(lambda: snapshot(self.core, self.now()))
+
+    def _seen(self, look: Callable[[], T]) -> T:
         if self._inside == get_ident():
-            return self._core.stats()  # asked by a signal handler, in a finalizer
-        return self._alone(self._core.stats)
+            return look()  # asked by a signal handler, in a finalizer
+        return self.alone(look)
 
     def dial_time(self, timeout: float) -> float:
         """Seconds to allow for a connection if each attempt may take *timeout*."""
         return self._dialer.time_for(timeout)
 
-    # -- the critical section -------------------------------------------------
-
-    def _alone(self, action: Callable[[Unpack[Ts]], T], *args: *Ts) -> T:
-        """Run *action* with nobody else at the core."""
-        me = get_ident()
-        if self._inside == me:
-            raise failures.pool_reentered()
-        with self._mutex:
-            self._inside = me
-            try:
-                result = action(*args)
-            except BaseException:
-                self._start_over()
-                raise
-            finally:
-                self._inside = 0
-        if self._left_behind:
-            self._sweep()
-        return result
-
-    def _sweep(self) -> None:
-        """Do what was left behind, unless the caller interrupted a critical section.
-
-        Who is there looks again after leaving it.
-        """
-        while self._left_behind and self._inside != get_ident():
-            self._alone(self._end_left_behind)
-
-    def _sweep_if_free(self) -> None:
-        """The same without ever waiting: for finalizers.
-
-        They run in the middle of anything, maybe in the section of another pool.
-        """
-        while self._left_behind and self._mutex.acquire(blocking=False):
-            self._inside = get_ident()
-            try:
-                self._end_left_behind()
-            finally:
-                self._inside = 0
-                self._mutex.release()
-
-    def _end_left_behind(self) -> None:
-        while self._left_behind:
-            ticket, generation, reason = self._left_behind.popleft()
-            if generation is not None:
-                self._end_lease(ticket, generation, reason)
-            elif ticket.core is self._core:
-                assert reason is not None
-                now = self._now()
-                self._perform(self._core.cancelled(ticket, now=now, reason=reason))
-
-    def _start_over(self) -> None:
-        """Forget a core that was interrupted in the middle of a move, and all it had.
-
-        KeyboardInterrupt can strike between any two bytecodes. Half a move is not to
-        be trusted: better to close every connection and to tell every waiter than to
-        lose a slot for good.
-        """
-        broken = self._core
-        self._core = PoolCore(broken.limits, inline_dials=broken.inline_dials)
-        self._core.is_closed = broken.is_closed
-        waiting, self._waiting = self._waiting, set()
-        for ticket in waiting:
-            ticket.state = TicketState.FAILED
-            ticket.connection = ticket.dial = None
-            ticket.failure = Refusal.POOL_INTERRUPTED
-            ticket.waiter.wake()
-        dialling, self._dialling = self._dialling, set()
-        for connection in dialling:
-            connection.state = ConnectionState.CLOSED
-            connection.task.cancel()
-        drivers, self._open = self._open, {}
-        for connection, driver in drivers.items():
-            connection.state = ConnectionState.CLOSED
-            driver.abort()
-
     # -- a ticket's way -------------------------------------------------------
 
     def request(self, ticket: Ticket) -> HTTP1Driver | None:
         """Let *ticket* ask for a connection; return it if it is fit for use at once."""
-        lease = self._alone(self._request, ticket)
+        lease = self.alone(self._request, ticket)
         if lease is None:
             return None
         driver = cast("HTTP1Driver", lease.driver)
@@ -174,12 +102,16 @@ class Pool:
         return driver
 
     def _request(self, ticket: Ticket) -> Connection | None:
-        core = ticket.core = self._core
-        effects = core.requested(ticket, now=self._now())
+        core = ticket.core = self.core
+        effects = core.requested(ticket, now=self.now())
         if ticket.state is ASSIGNED:
             core.activated(ticket)
         else:
             self._expect(ticket)
+        if self.teller is not None:
+            self.teller.asked(ticket)
+        if self.watchdog is not None:
+            self.watchdog.expect()
         if effects:
             self._perform(effects)
         return ticket.connection
@@ -196,13 +128,13 @@ class Pool:
             if ticket.state is QUEUED:
                 self._wait(ticket)
             lease = ticket.connection
-            if lease is None or ticket.core is not self._core:
+            if lease is None or ticket.core is not self.core:
                 raise self._refusal(ticket)
             connection = lease.driver
             assert isinstance(connection, HTTP1Driver)
             if ticket.reused and not connection.is_quiet():
-                self._alone(self._found_dead, ticket)
-            elif self._alone(self._activate, ticket):
+                self.alone(self._found_dead, ticket)
+            elif self.alone(self._activate, ticket):
                 return connection
 
     def _wait(self, ticket: Ticket) -> None:
@@ -212,7 +144,7 @@ class Pool:
             while ticket.state is QUEUED:
                 deadline = ticket.deadline
                 waiter.wait(None if deadline == math.inf else deadline)
-                if ticket.state is QUEUED and self._now() >= ticket.deadline:
+                if ticket.state is QUEUED and self.now() >= ticket.deadline:
                     self._time_out(ticket)
         finally:
             self._waiting.discard(ticket)
@@ -224,7 +156,7 @@ class Pool:
             ConnectTimeout: it was that of a dial which is under way.
         """
         dial = ticket.dial
-        self._alone(self._timed_out, ticket)
+        self.alone(self._timed_out, ticket)
         if dial is not None and ticket.timed_out_dialling:
             progress = dial.driver
             assert isinstance(progress, DialProgress)
@@ -233,16 +165,25 @@ class Pool:
             raise failures.connect_timed_out(route, progress.doing, limit)
 
     def _timed_out(self, ticket: Ticket) -> None:
-        if ticket.core is self._core:
-            self._perform(self._core.timed_out(ticket, now=self._now()))
+        core, now = self.core, self.now()
+        if ticket.core is not core or ticket.state is not QUEUED:
+            return
+        # Before it leaves the queue: afterwards nobody stands in its way any more.
+        diagnosis = None if ticket.dial else why_waiting(core, ticket, now)
+        effects = core.timed_out(ticket, now=now)
+        if ticket.state is TicketState.TIMED_OUT and not ticket.timed_out_dialling:
+            ticket.failure = diagnosis
+            if self.teller is not None and diagnosis is not None:
+                self.teller.timed_out(ticket, diagnosis)
+        self._perform(effects)
 
     def _activate(self, ticket: Ticket) -> bool:
-        return ticket.core is self._core and self._core.activated(ticket)
+        return ticket.core is self.core and self.core.activated(ticket)
 
     def _found_dead(self, ticket: Ticket) -> None:
-        if ticket.core is self._core:
-            now = self._now()
-            effects = self._core.found_dead(ticket, ticket.generation, now=now)
+        if ticket.core is self.core:
+            now = self.now()
+            effects = self.core.found_dead(ticket, ticket.generation, now=now)
             self._expect(ticket)
             self._perform(effects)
 
@@ -255,15 +196,20 @@ class Pool:
 
     def retry(self, ticket: Ticket, generation: int, facts: Facts) -> bool:
         """Report a connection that broke. True if the request may be sent again."""
-        return self._alone(self._retry, ticket, generation, facts)
+        return self.alone(self._retry, ticket, generation, facts)
 
     def _retry(self, ticket: Ticket, generation: int, facts: Facts) -> bool:
-        if ticket.core is not self._core:
+        if ticket.core is not self.core:
             return False
-        effects = self._core.failed(ticket, generation, facts, now=self._now())
+        broken = ticket.connection
+        effects = self.core.failed(ticket, generation, facts, now=self.now())
         self._expect(ticket)
+        is_back = ticket.state in (QUEUED, ASSIGNED)
+        if is_back and self.teller is not None and broken is not None:
+            self.teller.retried(ticket, broken)
+            self.teller.asked(ticket)
         self._perform(effects)
-        return ticket.state in (QUEUED, ASSIGNED)
+        return is_back
 
     def cancel(self, ticket: Ticket, reason: Reason) -> None:
         """Give up, at whatever stage; does nothing once the ticket is done."""
@@ -283,20 +229,52 @@ class Pool:
         if self._inside == get_ident():
             # The collector struck there, and somebody's finalizer closes a response.
             self._left_behind.append((ticket, generation, reason))
+        elif connection.protocol.keep_alive is not None:
+            terms = connection.protocol.keep_alive
+            self.alone(self._end_lease, ticket, generation, reason, terms)
         else:
-            self._alone(self._end_lease, ticket, generation, reason)
+            self.alone(self._end_lease, ticket, generation, reason)
 
     def _end_lease(
-        self, ticket: Ticket, generation: int, reason: Reason | None
+        self,
+        ticket: Ticket,
+        generation: int,
+        reason: Reason | None,
+        terms: bytes | None = None,
     ) -> None:
-        core = self._core
+        core = self.core
         if ticket.core is not core:
             return
-        effects = core.released(ticket, generation, now=self._now(), reason=reason)
+        if self.teller is not None or self.watchdog is not None:
+            self._announce_release(ticket, generation, reason)
+        if terms is None:
+            effects = core.released(ticket, generation, now=self.now(), reason=reason)
+        else:
+            keepalive, remaining = keep_alive_terms(terms)
+            if keepalive is not None:
+                keepalive -= min(KEEP_ALIVE_MARGIN, keepalive / 2)
+            effects = core.released(
+                ticket,
+                generation,
+                now=self.now(),
+                reason=reason,
+                keepalive=keepalive,
+                remaining=remaining,
+            )
         if effects:
             self._perform(effects)
-        if self._reaper is None:
-            self._arm_reaper()
+
+    def _announce_release(
+        self, ticket: Ticket, generation: int, reason: Reason | None
+    ) -> None:
+        if ticket.connection is None or ticket.generation != generation:
+            return
+        if self.watchdog is not None:
+            self.watchdog.returned(ticket)
+        if self.teller is not None:
+            if reason is Reason.ABANDONED and ticket.is_orphan:
+                self.teller.leaked(ticket)
+            self.teller.releasing(ticket, reason)
 
     def release_soon(self, ticket: Ticket, generation: int) -> None:
         """End the lease of an abandoned response, from wherever that is noticed.
@@ -304,46 +282,27 @@ class Pool:
         A finalizer can run inside the pool's own critical section, and in a thread
         that is not the loop's.
         """
+        ticket.is_orphan = True
         self._left_behind.append((ticket, generation, Reason.ABANDONED))
         self.backend.call_soon(self._sweep_if_free)
 
     def _refusal(self, ticket: Ticket) -> TransportError:
         """Say why *ticket* did not get a connection."""
         route = cast("Route", ticket.key)  # this shell's tickets have no other
-        if ticket.core is not self._core:
+        if ticket.core is not self.core:
             return failures.pool_interrupted(route)
         if ticket.state is TicketState.TIMED_OUT:
-            waited = self._now() - ticket.asked_at
             if ticket.timed_out_dialling:
                 doing = "waiting for a connection to be made"
                 return failures.connect_timed_out(route, doing, ticket.connect_timeout)
-            limit = self._core.limits.max_connections
-            return failures.pool_timed_out(route, waited, limit, self.stats())
+            assert isinstance(ticket.failure, Diagnosis)
+            return failures.pool_timed_out(ticket.failure)
         if ticket.failure is Refusal.POOL_CLOSED:
             return failures.pool_closed(route)
         assert isinstance(ticket.failure, TransportError)
         return failures.copied(ticket.failure)
 
-    # -- effects ----------------------------------------------------------------
-
-    def _perform(self, effects: Sequence[Effect]) -> None:
-        """Carry out *effects* in order. Nothing here waits or calls users' code."""
-        for effect in effects:
-            # By exact type: a union would be made anew for each effect.
-            if type(effect) is Wake or type(effect) is Rearm:
-                waiter = effect.ticket.waiter
-                if waiter is not None:
-                    waiter.wake()
-            elif type(effect) is Dial:
-                self._start_dial(effect.connection)
-            elif type(effect) is Close:
-                connection = effect.connection
-                self._open.pop(connection, None)
-                connection.driver.abort()
-            elif type(effect) is Abort:
-                task = effect.connection.task
-                if task is not None:
-                    task.cancel()
+    # -- connections ------------------------------------------------------------
 
     def _start_dial(self, connection: Connection) -> None:
         sponsor = connection.sponsor
@@ -370,7 +329,7 @@ class Pool:
                 raise
             return
         try:
-            self._alone(self._dialled, connection, driver)
+            self.alone(self._dialled, connection, driver)
         except BaseException:
             if connection not in self._open:
                 driver.abort()  # interrupted before the pool had it
@@ -381,7 +340,10 @@ class Pool:
         self._open[connection] = driver
         driver.on_noise = partial(self._heard_noise, connection)
         connection.driver = driver
-        self._perform(self._core.dialled(connection, Protocol.HTTP1, now=self._now()))
+        effects = self.core.dialled(connection, Protocol.HTTP1, now=self.now())
+        if self.teller is not None:
+            self.teller.opened(connection)
+        self._perform(effects)
 
     def _dial_dropped(self, connection: Connection) -> None:
         """The dial will never begin; without a word here it would seem under way."""
@@ -397,46 +359,80 @@ class Pool:
                 f"the connection attempt was broken off by {type(error).__name__}"
             )
             failure.__cause__ = error
-        self._alone(self._not_dialled, connection, failure)
+        self.alone(self._not_dialled, connection, failure)
 
     def _not_dialled(self, connection: Connection, failure: TransportError) -> None:
         self._dialling.discard(connection)
-        self._perform(self._core.dial_failed(connection, failure, now=self._now()))
+        if self.teller is not None:
+            self.teller.not_opened(connection, failure)
+        self._perform(self.core.dial_failed(connection, failure, now=self.now()))
 
     def _heard_noise(self, connection: Connection) -> None:
         """An idle connection received something: it cannot be used any more."""
-        self._alone(self._retire_noisy, connection)
+        self.alone(self._retire_noisy, connection)
 
     def _retire_noisy(self, connection: Connection) -> None:
         if connection.state is ConnectionState.IDLE:
-            self._perform(self._core.died(connection, now=self._now()))
+            self._perform(self.core.died(connection, now=self.now()))
 
-    # -- expiry and closing -------------------------------------------------------
+    # -- what the owner of the pool does -----------------------------------------
 
-    def _arm_reaper(self) -> None:
-        """Have the oldest idle connection closed when its time comes."""
-        due = self._core.next_expiry
-        if due is not None:
-            self._reaper = self.backend.call_at(due, _reap_later(self))
+    def warm(self, make_ticket: Callable[[], Ticket], count: int) -> None:
+        """Have *count* connections at once, so that they are there when needed.
 
-    def reap(self) -> None:
-        """Close what has expired, and sleep until the next is due."""
-        self._alone(self._reap)
+        All are held until the last one stands, or they would be one and the same.
+        """
+        tickets: list[Ticket] = []
+        try:
+            for _ in range(count):
+                ticket = make_ticket()
+                tickets.append(ticket)
+                self.alone(self._ask_without_use, ticket)
+            for ticket in tickets:
+                if ticket.state is QUEUED:
+                    self._wait(ticket)
+                if ticket.connection is None or ticket.core is not self.core:
+                    raise self._refusal(ticket)
+        finally:
+            for ticket in tickets:
+                self.cancel(ticket, Reason.CANCELLED)
 
-    def _reap(self) -> None:
-        self._reaper = None
-        self._perform(self._core.ticked(now=self._now()))
-        self._arm_reaper()
+    def _ask_without_use(self, ticket: Ticket) -> None:
+        core = ticket.core = self.core
+        effects = core.requested(ticket, now=self.now())
+        self._expect(ticket)
+        self._perform(effects)
 
-    def close(self) -> None:
-        """Turn every waiter away, close every connection. Idempotent."""
-        self._alone(self._close)
+    def set_limits(self, limits: PoolLimits) -> None:
+        """Keep to other limits from now on; what is too much is given up first."""
+        self.alone(self._set_limits, limits)
+
+    def _set_limits(self, limits: PoolLimits) -> None:
+        self._perform(self.core.set_limits(limits, now=self.now()))
+
+    def close(self, drain: float = 0.0) -> None:
+        """Turn every waiter away, close every connection. Idempotent.
+
+        For *drain* seconds at most, requests on their way may come to their end.
+        """
+        if drain > 0 and not self.alone(self._begin_to_close):
+            until = self.now() + drain
+            while not self.core.is_empty and self.now() < until:
+                assert self._emptied is not None
+                self._emptied.wait(None if until == math.inf else until)
+        self.alone(self._close)
+
+    def _begin_to_close(self) -> bool:
+        """Take nothing new; say whether nothing is left."""
+        if self._emptied is None:
+            self._emptied = self.backend.waiter()
+        self._perform(self.core.closing(now=self.now()))
+        return self.core.is_empty
 
     def _close(self) -> None:
-        self._perform(self._core.closed())
-        reaper, self._reaper = self._reaper, None
-        if reaper is not None:
-            reaper.cancel()
+        self._perform(self.core.closed())
+        self._all_gone()
+        self._stop_timers()
 
     def abandon(self) -> None:
         """Drop everything: the loop or the process this pool belonged to is over.
@@ -448,17 +444,5 @@ class Pool:
         if self._inside:
             self._start_over()
         else:
-            self._perform(self._core.closed())
-
-
-def _reap_later(pool: Pool) -> Callable[[], None]:
-    """Return a callback that does not keep *pool* alive."""
-    reference = weakref.ref(pool)
-
-    def reap() -> None:
-        alive = reference()
-        if alive is not None:
-            alive.reap()
-
-    return reap
+            self._perform(self.core.closed())
 # Generated by tools/unasync.py from src/mooring/_shell/_async/pool.py; do not edit.

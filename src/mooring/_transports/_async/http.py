@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,14 @@ from mooring._shell import failures
 from mooring._shell._async.dial import AsyncDialer
 from mooring._shell._async.exchange import carry_out
 from mooring._shell._async.pool import AsyncPool
+from mooring._shell.telling import Teller
+from mooring._transports._async.view import AsyncClientPool
 from mooring._transports.base import AsyncBaseTransport
 from mooring._transports.settings import (
+    HELD_FOR_LONG,
     dial_options,
     in_another_loop,
+    is_debug,
     pool_limits,
     unsupported_scheme,
 )
@@ -26,8 +30,10 @@ if TYPE_CHECKING:
     import ssl
 
     from mooring._io.base import AsyncBackend, SocketOption
+    from mooring._pool.events import PoolEvent
     from mooring._pool.stats import PoolStats
     from mooring._types import CertTypes, ProxyTypes
+    from mooring._url import URL
 
 
 class AsyncHTTPTransport(AsyncBaseTransport):
@@ -46,6 +52,9 @@ class AsyncHTTPTransport(AsyncBaseTransport):
         local_address: address to connect from.
         retries: how often a failed *connect* is tried again.
         socket_options: passed to ``setsockopt`` before connecting.
+        on_event: called with every event of the pool, see :data:`mooring.PoolEvent`.
+        debug: remember where each request is made, for reports of the pool; ``None``
+            asks the environment variable ``MOORING_DEBUG``.
     """
 
     def __init__(
@@ -62,6 +71,8 @@ class AsyncHTTPTransport(AsyncBaseTransport):
         retries: int = 0,
         socket_options: Iterable[SocketOption] | None = None,
         *,
+        on_event: Callable[[PoolEvent], object] | None = None,
+        debug: bool | None = None,
         backend: AsyncBackend | None = None,
     ) -> None:
         self._options = dial_options(
@@ -76,8 +87,13 @@ class AsyncHTTPTransport(AsyncBaseTransport):
             retries=retries,
             socket_options=socket_options,
         )
-        self._limits = pool_limits(limits)
         self._backend = backend
+        self._on_event = on_event
+        self._debug = is_debug(debug)
+        self.pool = AsyncClientPool(limits, self._pool_here)
+        """To look at and to set, see :class:`mooring.AsyncClientPool`."""
+        if self._debug:
+            self.pool.watchdog(None, held=HELD_FOR_LONG)
         self._pool: AsyncPool | None = None
         self._is_closed = False
         self._making_pool = Lock()
@@ -88,22 +104,26 @@ class AsyncHTTPTransport(AsyncBaseTransport):
             raise unsupported_scheme(request.url)
         pool = self._pool
         if pool is None or not pool.backend.is_current():
-            pool = self._pool_here(request)
+            pool = self._pool_here(request.url)
         return await carry_out(pool, request)
 
     def stats(self) -> PoolStats | None:
         """Account of the pool; ``None`` before the first request."""
         return None if self._pool is None else self._pool.stats()
 
-    async def aclose(self) -> None:
-        """Close every connection and fail what waits for one."""
+    async def aclose(self, *, drain: float = 0.0) -> None:
+        """Close every connection and fail what waits for one.
+
+        Nothing new is taken from now on. For *drain* seconds at most, requests that
+        have a connection may come to their end first.
+        """
         with self._making_pool:
             self._is_closed = True
             pool = self._pool
         if pool is not None:
-            await pool.aclose()
+            await pool.aclose(drain)
 
-    def _pool_here(self, request: Request) -> AsyncPool:
+    def _pool_here(self, url: URL) -> AsyncPool:
         """Return the pool for where this runs; made on first use.
 
         Connections belong to the loop they were made in. Those of a loop that is
@@ -118,8 +138,14 @@ class AsyncHTTPTransport(AsyncBaseTransport):
                     raise in_another_loop()
                 pool.abandon()
             if self._is_closed:
-                raise failures.pool_closed(request.url._pool_key)
+                raise failures.pool_closed(url._pool_key)
             backend = self._backend or current_async_backend()
             dialer = AsyncDialer(backend, self._options)
-            self._pool = AsyncPool(backend, self._limits, dialer)
-            return self._pool
+            teller = None
+            if self._on_event is not None:
+                teller = Teller(self._on_event, backend.now)
+            limits = pool_limits(self.pool.limits)
+            pool = AsyncPool(backend, limits, dialer, teller=teller, debug=self._debug)
+            self.pool.attach(pool)
+            self._pool = pool
+            return pool

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from mooring._io.asyncio_stream import READ_BUFFER_BYTES, AsyncioStream
@@ -44,10 +45,22 @@ _HANDSHAKE_FAR_AWAY = 86400.0
 _SHORTEST_SLEEP = 0.001
 
 
+def _clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """Return the clock of *loop*, without the detour if it is the usual one.
+
+    uvloop's is the same in whole milliseconds, too coarse for what a response tells.
+    """
+    kind = type(loop)
+    is_usual = getattr(kind, "time", None) is asyncio.BaseEventLoop.time
+    if is_usual or kind.__module__.partition(".")[0] == "uvloop":
+        return monotonic
+    return loop.time
+
+
 class AsyncioBackend:
     """Everything the shell needs of one running event loop."""
 
-    __slots__ = ("_buffer", "_dials", "_loop", "now")
+    __slots__ = ("_buffer", "_called_off", "_dials", "_loop", "now")
 
     name = "asyncio"
     inline_dials = False
@@ -56,10 +69,11 @@ class AsyncioBackend:
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._loop = asyncio.get_running_loop() if loop is None else loop
-        self.now = self._loop.time
+        self.now = _clock_of(self._loop)
         self._buffer = memoryview(bytearray(READ_BUFFER_BYTES))
         # The loop itself refers to tasks weakly.
         self._dials: set[asyncio.Task[None]] = set()
+        self._called_off: set[asyncio.Task[None]] = set()
 
     def is_current(self) -> bool:
         return asyncio._get_running_loop() is self._loop
@@ -88,11 +102,17 @@ class AsyncioBackend:
 
         async def run() -> None:
             nonlocal begun
+            if self._called_off:
+                # In favour of this one: they must have closed their sockets before it
+                # opens its own, and a transport does so one turn after it is told.
+                await asyncio.wait(set(self._called_off))
+                await asyncio.sleep(0)
             begun = True
             await dial(connection)
 
         def ended(task: asyncio.Task[None]) -> None:
             self._dials.discard(task)
+            self._called_off.discard(task)
             # Somebody cancelled every task there is, before this one's first step.
             if not begun and dropped is not None and not self._loop.is_closed():
                 dropped(connection)
@@ -102,7 +122,7 @@ class AsyncioBackend:
         task = asyncio.Task(run(), loop=self._loop, name="mooring-dial")
         self._dials.add(task)
         task.add_done_callback(ended)
-        return _Dial(task, self._loop)
+        return _Dial(task, self._loop, self._called_off)
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Cancellable:
         return self._loop.call_at(when, callback)
@@ -224,17 +244,22 @@ def _discard(stream: AsyncioStream, sock: socket.socket) -> None:
 
 
 class _Dial:
-    __slots__ = ("_loop", "_task")
+    __slots__ = ("_called_off", "_loop", "_task")
 
     def __init__(
-        self, task: asyncio.Task[None], loop: asyncio.AbstractEventLoop
+        self,
+        task: asyncio.Task[None],
+        loop: asyncio.AbstractEventLoop,
+        called_off: set[asyncio.Task[None]],
     ) -> None:
         self._task = task
         self._loop = loop
+        self._called_off = called_off
 
     def cancel(self) -> None:
         # A closed loop runs nothing any more, and tasks cannot be told so.
-        if not self._loop.is_closed():
+        if not self._loop.is_closed() and not self._task.done():
+            self._called_off.add(self._task)
             self._task.cancel()
 
 

@@ -45,7 +45,7 @@ def _nothing() -> None:
 class TrioBackend:
     """Everything the shell needs of one trio run."""
 
-    __slots__ = ("_token", "now")
+    __slots__ = ("_called_off", "_token", "now")
 
     name = "trio"
     inline_dials = False
@@ -55,6 +55,7 @@ class TrioBackend:
     def __init__(self) -> None:
         self.now = trio.current_time
         self._token = trio.lowlevel.current_trio_token()
+        self._called_off: set[_Dial] = set()
 
     def is_current(self) -> bool:
         try:
@@ -89,11 +90,11 @@ class TrioBackend:
 
         A system task belongs to the run, not to the request, and ends with the run.
         """
-        scope = trio.CancelScope()
+        handle = _Dial(self._called_off)
         trio.lowlevel.spawn_system_task(
-            _run_dial, scope, dial, connection, name="mooring-dial"
+            _run_dial, handle, dial, connection, dropped, name="mooring-dial"
         )
-        return scope
+        return handle
 
     def call_at(self, when: float, callback: Callable[[], None]) -> Cancellable:
         scope = trio.CancelScope()
@@ -185,20 +186,54 @@ async def _connect(
     return TrioStream(sock)
 
 
+class _Dial:
+    """A dial in the background, to be called off."""
+
+    __slots__ = ("_called_off", "ended", "scope")
+
+    def __init__(self, called_off: set[_Dial]) -> None:
+        self.scope = trio.CancelScope()
+        self.ended = trio.Event()
+        self._called_off = called_off
+
+    def cancel(self) -> None:
+        if not self.ended.is_set():
+            self._called_off.add(self)
+            self.scope.cancel()
+
+    def end(self) -> None:
+        self._called_off.discard(self)
+        self.ended.set()
+
+    async def others_gone(self) -> None:
+        """Wait until dials that were called off have closed their sockets.
+
+        This one may have been begun in their favour, and trio shuffles what is ready.
+        """
+        for other in self._called_off - {self}:
+            await other.ended.wait()
+
+
 async def _run_dial(
-    scope: trio.CancelScope,
+    handle: _Dial,
     dial: Callable[[Any], Awaitable[None]],
     connection: object,
+    dropped: Callable[[Any], None] | None,
 ) -> None:
-    with scope:
-        # trio shuffles what is ready. A dial that was called off in favour of this one
-        # must have closed its socket before this one opens its own.
-        await trio.lowlevel.checkpoint()
-        try:
-            await dial(connection)
-        except Exception:
-            # In a system task it would bring the whole run down.
-            _logger.exception("a dial in the background failed in an unforeseen way")
+    begun = False
+    try:
+        with handle.scope:
+            await handle.others_gone()
+            if not handle.scope.cancel_called:
+                begun = True
+                await dial(connection)
+    except Exception:
+        # In a system task it would bring the whole run down.
+        _logger.exception("a dial in the background failed in an unforeseen way")
+    finally:
+        handle.end()
+        if not begun and dropped is not None:
+            dropped(connection)
 
 
 async def _run_timer(

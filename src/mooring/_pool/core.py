@@ -16,6 +16,7 @@ callers hold their lock around each call *and* around performing its effects.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from .effects import Close, Effect, Rearm
@@ -476,6 +477,7 @@ class PoolCore(Service):
                 self._finish(ticket, TicketState.FAILED, Refusal.POOL_CLOSED)
             self._close(connection, Reason.POOL_CLOSED)
         self.hosts.clear()
+        self.due = math.inf
         return self._flush()
 
     def _turn_away(self) -> None:

@@ -35,6 +35,24 @@ def with_note(error: E, note: str) -> E:
     return error
 
 
+def forget_frames(error: BaseException) -> None:
+    """Take the tracebacks off *error* and what led to it, so that it can be kept.
+
+    A frame in a traceback keeps all its callers' frames, and every local in them.
+    """
+    seen: set[int] = set()
+    errors: list[BaseException | None] = [error]
+    while errors:
+        one = errors.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.__traceback__ = None
+        errors += [one.__cause__, one.__context__]
+        if isinstance(one, BaseExceptionGroup):
+            errors += one.exceptions
+
+
 def copied(failure: TransportError) -> TransportError:
     """Return a new exception saying the same.
 

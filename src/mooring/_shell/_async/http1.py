@@ -22,7 +22,7 @@ from mooring._pool.model import Ticket
 from mooring._pool.wording import seconds
 from mooring._protocol.http1 import HTTP1Connection
 from mooring._protocol.http1_write import RequestHead
-from mooring._shell.failures import reason_of
+from mooring._shell.failures import forget_frames, reason_of
 
 HEADERS = Phase.HEADERS
 
@@ -109,6 +109,9 @@ class AsyncHTTP1Driver:
             if failed is not None:
                 raise failed from failed.__cause__
             raise
+        if self._write_failure is not None:
+            # Its traceback would keep the callers' frames, and with them the response.
+            forget_frames(self._write_failure)
 
     def _whole(self, head: bytes, body: bytes) -> bytes:
         """Put a request whose body is at hand into one piece."""

@@ -358,7 +358,9 @@ class AsyncPool(AsyncSection):
             failure = ConnectError(
                 f"the connection attempt was broken off by {type(error).__name__}"
             )
-            failure.__cause__ = error
+            failure.__cause__ = error if isinstance(error, Exception) else None
+        # It is kept, and must not keep the frames of whoever made the dial.
+        failures.forget_frames(failure)
         self.alone(self._not_dialled, connection, failure)
 
     def _not_dialled(self, connection: Connection, failure: TransportError) -> None:

@@ -177,9 +177,10 @@ class Section:
                 if teller is not None:
                     teller.closed(connection, effect.reason)
             elif type(effect) is Abort:
-                task = effect.connection.task
-                if task is not None:
-                    task.cancel()
+                connection = effect.connection
+                self._dialling.discard(connection)
+                if connection.task is not None:
+                    connection.task.cancel()
             else:
                 self._all_gone()
 

@@ -36,6 +36,16 @@ class Link(Generic[T]):
             chain.length -= 1
 
 
+    def leave_for_good(self) -> None:
+        """Leave the chain, if in one, and forget the neighbours.
+
+        A link that is kept after ``unlink`` still knows who stood beside it; one that
+        is closed must not, or each would keep the next one alive.
+        """
+        self.unlink()
+        self.prev = self.next = self
+
+
 class Chain(Generic[T]):
     """Owners in order, oldest first unless its user says otherwise."""
 

@@ -329,9 +329,18 @@ class PoolCore(Service):
         return self._flush()
 
     def dial_failed(
-        self, connection: Connection, failure: object, *, now: float
+        self,
+        connection: Connection,
+        failure: object,
+        *,
+        now: float,
+        timed_out: bool = False,
     ) -> Sequence[Effect]:
-        """The dial failed: so does its sponsor, or all who shared it."""
+        """The dial failed: so does its sponsor, or all who shared it.
+
+        *timed_out*: its own time was over, which is that of the ticket it began for.
+        Who allows more than that, having taken it over, has another one made.
+        """
         if connection.state is not DIALING:
             return NOTHING
         self._counts["failed"] += 1
@@ -344,9 +353,18 @@ class PoolCore(Service):
         if depended and not host.dialing:
             # All of its host depended on it: no ladder of redials.
             cohort = list(host.waiting)
+        patient = [
+            ticket
+            for ticket in cohort
+            if timed_out and ticket.connect_timeout > connection.connect_timeout
+        ]
         for ticket in cohort:
-            self._fail_queued(ticket, failure)
+            if ticket not in patient:
+                self._fail_queued(ticket, failure)
         self._recover(host, now)
+        for ticket in patient:
+            if ticket.state is QUEUED:
+                self._effects.append(Rearm(ticket))
         return self._flush()
 
     def died(self, connection: Connection, *, now: float) -> Sequence[Effect]:

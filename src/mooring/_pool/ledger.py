@@ -180,8 +180,9 @@ class Ledger:
 
     def _tidy(self, host: Host) -> None:
         """Forget a host that has neither connections nor tickets."""
-        if host.is_empty:
-            self.hosts.pop(host.key, None)
+        # Not by key alone: it may have been forgotten before and come back anew.
+        if host.is_empty and self.hosts.get(host.key) is host:
+            del self.hosts[host.key]
 
     # -- the queue --------------------------------------------------------
 
@@ -429,8 +430,8 @@ class Ledger:
         self._draining -= connection.state is DRAINING
         self._detached -= connection.state is DETACHED
         self._zombies -= connection.zombies
-        connection.spot.unlink()
-        connection.age.unlink()
+        connection.spot.leave_for_good()
+        connection.age.leave_for_good()
         if connection.protocol is HTTP2 and connection.state in LEASABLE:
             host.shared -= 1
         connection.state = CLOSED

@@ -28,8 +28,8 @@ from mooring._pool.model import (
 )
 from mooring._pool.retry import Facts
 
-from .invariants import DIALING, LEASED, QUEUED, Broken, check
-from .monitors import BOOKS, MONITORS, Before, Event
+from .invariants import BOOKS, DIALING, LEASED, QUEUED, Broken, check
+from .monitors import MONITORS, Before, Event
 
 SILENT = Facts(sent=True, answered=False, idempotent=True, replayable=True)
 
@@ -82,7 +82,7 @@ class Harness:
         """Dials called off, whose result may come all the same."""
         self.sleeping: set[Ticket] = set()
         self.overtaken: dict[Ticket, int] = {}
-        self.elders: dict[Ticket, set[int]] = {}
+        """How often each was, while it was the first of those without a slot."""
         self.granted = self.ended = 0
         self.log: list[str] = []
         self.effects: Sequence[Effect] = ()
@@ -103,9 +103,8 @@ class Harness:
         self.graves.clear()
         self.late.clear()
         self.effects = ()
-        for marks in (self.overtaken, self.elders):
-            for ticket in [t for t in marks if t.state is not QUEUED]:
-                del marks[ticket]
+        for ticket in [t for t in self.overtaken if t.state is not QUEUED]:
+            del self.overtaken[ticket]
         self.log.clear()
 
     # -- questions --------------------------------------------------------
@@ -290,13 +289,27 @@ class Harness:
             lambda: self.core.dialled(connection, protocol, cap=seats, now=self.now),
         )
 
-    def dial_fail(self, connection: Connection, failure: object = "refused") -> None:
+    def dial_fail(
+        self,
+        connection: Connection,
+        failure: object = "refused",
+        *,
+        timed_out: bool = False,
+    ) -> None:
         late = connection in self.late
         if late:
             self.late.remove(connection)
         self._tell(
-            Event("dial fail", connection=connection, failure=failure, stale=late),
-            lambda: self.core.dial_failed(connection, failure, now=self.now),
+            Event(
+                "dial fail",
+                connection=connection,
+                failure=failure,
+                stale=late,
+                timed_out=timed_out,
+            ),
+            lambda: self.core.dial_failed(
+                connection, failure, now=self.now, timed_out=timed_out
+            ),
             closed=connection,  # a failed dial has closed its socket
         )
 
@@ -457,6 +470,8 @@ class Harness:
                 self._fail(number, sentence)
         if self.stately:
             self._check_state()
+        else:  # a search keeps no totals apart, so they are looked at each time
+            check(self.core, self.tickets, only=BOOKS)
 
     def _check_state(self) -> None:
         try:

@@ -68,6 +68,8 @@ class Event(NamedTuple):
     zombie: bool = False
     stale: bool = False
     """It comes too late: nothing may change."""
+    timed_out: bool = False
+    """Of a dial: its own time was over."""
 
 
 class Before:
@@ -89,11 +91,7 @@ class Before:
             for t in h.tickets
         }
         self.connections = {c: (c.state, c.zombies) for c in h.sockets}
-        self.blocked = [
-            t
-            for host in core.hosts.values()
-            if host.waiting and (t := wanting(core, host)) is not None
-        ]
+        self.blocked = blocked(h)
         self.is_draining = any(s is DRAINING for s, _ in self.connections.values())
         self.is_closed = h.is_closed
         self.now = h.now
@@ -107,8 +105,6 @@ class Before:
                 yield ticket, was
 
 
-BOOKS = (29, 33)
-"""Laws of the accounts. Most faults upset them, too, so they are asked last."""
 Monitor = Callable[["Harness", Before, Event], Iterator[str]]
 MONITORS: list[tuple[int, Monitor]] = []
 
@@ -326,6 +322,7 @@ def _age_is_kept(h: Harness, before: Before, event: Event) -> Iterator[str]:
 
 @monitor(14)
 def _bounded_overtaking(h: Harness, before: Before, event: Event) -> Iterator[str]:
+    """Nobody jumps the queue for slots; reuse overtakes its first at most B times."""
     for rival in before.blocked:
         host = rival.host
         assert host is not None
@@ -337,16 +334,25 @@ def _bounded_overtaking(h: Harness, before: Before, event: Event) -> Iterator[st
                 continue
             if rank(sponsor) > rank(rival):
                 yield f"{sponsor} took the slot of {rival}"
-        elders = h.elders.setdefault(rival, set())
-        elders |= {t.seq for t in h.sleeping if rank(t) < rank(rival)}
-        elders |= {t.seq for t, _ in before.alive() if rank(t) < rank(rival)}
-        if before.is_draining:
-            continue  # a slot is on its way to the oldest
-        younger = [t for t in served(h, before) if rank(t) > rank(rival)]
-        count = h.overtaken.get(rival, 0) + sum(t.key != rival.key for t in younger)
-        h.overtaken[rival] = count
-        if count > h.core.limits.bypass_budget * (1 + len(elders)):
-            yield f"{rival} was overtaken {count} times"
+    oldest = _oldest(before.blocked)
+    if oldest is None or oldest is not _oldest(blocked(h)) or before.is_draining:
+        return  # (If something drains, a slot is on its way to it.)
+    younger = [t for t in served(h, before) if rank(t) > rank(oldest)]
+    count = h.overtaken.get(oldest, 0) + sum(t.key != oldest.key for t in younger)
+    h.overtaken[oldest] = count
+    if count > h.core.limits.bypass_budget:
+        yield f"{oldest}, the oldest without a slot, was overtaken {count} times"
+
+
+def blocked(h: Harness) -> list[Ticket]:
+    """The tickets that should get a slot and cannot, at most one of each host."""
+    core = h.core
+    hosts = [host for host in core.hosts.values() if host.waiting]
+    return [t for host in hosts if (t := wanting(core, host)) is not None]
+
+
+def _oldest(tickets: list[Ticket]) -> Ticket | None:
+    return min(tickets, key=rank, default=None)
 
 
 # -- dials ----------------------------------------------------------------
@@ -415,6 +421,9 @@ def _failure_scope(h: Harness, before: Before, event: Event) -> Iterator[str]:
     for ticket, was in before.alive():
         depended = was.dial is dial or (alone and ticket.host is dial.host)
         if ticket.state is not FAILED:
+            over = event.timed_out and ticket.connect_timeout > dial.connect_timeout
+            if over:
+                continue  # it has time of its own left
             if depended and was.state is QUEUED and event.verb == "dial fail":
                 yield f"{ticket} waited for {dial} and did not learn that it failed"
             continue

@@ -130,7 +130,12 @@ class LosesTheFailedSlot(Deaf):
     """A failed dial wakes nobody but its own ticket."""
 
     def dial_failed(
-        self, connection: Connection, failure: object, *, now: float
+        self,
+        connection: Connection,
+        failure: object,
+        *,
+        now: float,
+        timed_out: bool = False,
     ) -> Effects:
         self.deaf = connection.state is DIALING
         return super().dial_failed(connection, failure, now=now)
@@ -500,7 +505,12 @@ class FailsTheWholeHost(PoolCore):
     """One failed dial fails all who wait for that host."""
 
     def dial_failed(
-        self, connection: Connection, failure: object, *, now: float
+        self,
+        connection: Connection,
+        failure: object,
+        *,
+        now: float,
+        timed_out: bool = False,
     ) -> Effects:
         if connection.state is DIALING:
             for ticket in connection.host.waiting:
@@ -512,7 +522,12 @@ class ClimbsTheLadder(PoolCore):
     """Who shared a dial that failed dials again, one after the other."""
 
     def dial_failed(
-        self, connection: Connection, failure: object, *, now: float
+        self,
+        connection: Connection,
+        failure: object,
+        *,
+        now: float,
+        timed_out: bool = False,
     ) -> Effects:
         sponsor = connection.sponsor
         for ticket in list(connection.host.covered):
@@ -566,7 +581,7 @@ class RetriesForEver(PoolCore):
     def failed(
         self, ticket: Ticket, generation: int, facts: Facts, *, now: float
     ) -> Effects:
-        if ticket.generation == generation:
+        if ticket.generation == generation and ticket.connection is not None:
             ticket.attempts = 0
         return super().failed(ticket, generation, facts, now=now)
 
@@ -577,7 +592,7 @@ class RetriesTheFresh(PoolCore):
     def failed(
         self, ticket: Ticket, generation: int, facts: Facts, *, now: float
     ) -> Effects:
-        if ticket.generation == generation:
+        if ticket.generation == generation and ticket.connection is not None:
             ticket.reused = True
         return super().failed(ticket, generation, facts, now=now)
 

@@ -306,3 +306,26 @@ def test_a_connection_without_streams_is_a_failed_dial() -> None:
 
     assert h.happened() == ["Close(m)", "Wake(1)", "Wake(2)"]
     assert [t.failure for t in tickets] == [Refusal.NO_STREAMS] * 2
+
+
+def test_a_dial_taken_over_is_made_again_for_a_more_patient_ticket() -> None:
+    """The time of the dial is that of who left; who stays has time of its own."""
+    h = Harness(ONE)
+    hasty, patient = h.request("a", connect_timeout=1.0), h.request("a")
+    (dial,) = h.dials()
+    h.cancel(hasty)
+    h.dial_fail(dial, timed_out=True)
+
+    (again,) = h.dials()
+    assert patient.dial is again
+    h.dial_ok(again)
+    assert patient.state is TicketState.ASSIGNED
+
+
+def test_a_dial_that_took_all_the_time_of_its_ticket_fails_it() -> None:
+    """Its own limit is over."""
+    h = Harness(ONE)
+    ticket = h.request("a", connect_timeout=1.0)
+    h.dial_fail(h.dials()[0], timed_out=True)
+
+    assert ticket.state is TicketState.FAILED

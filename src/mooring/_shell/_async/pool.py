@@ -12,7 +12,7 @@ from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from mooring._errors import ConnectError, TransportError
+from mooring._errors import ConnectError, ConnectTimeout, TransportError
 from mooring._pool.model import (
     Connection,
     ConnectionState,
@@ -367,7 +367,12 @@ class AsyncPool(AsyncSection):
         self._dialling.discard(connection)
         if self.teller is not None:
             self.teller.not_opened(connection, failure)
-        self._perform(self.core.dial_failed(connection, failure, now=self.now()))
+        timed_out = isinstance(failure, ConnectTimeout)
+        self._perform(
+            self.core.dial_failed(
+                connection, failure, now=self.now(), timed_out=timed_out
+            )
+        )
 
     def _heard_noise(self, connection: Connection) -> None:
         """An idle connection received something: it cannot be used any more."""

@@ -58,7 +58,7 @@ class SyncByteStream:
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the body in pieces."""
-        raise NotImplementedError("A SyncByteStream must implement '__iter__'.")
+        raise NotImplementedError("The '__iter__' method must be implemented.")
 
     def close(self) -> None:
         """Free what the stream holds. The default does nothing."""
@@ -75,7 +75,7 @@ class AsyncByteStream:
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the body in pieces."""
-        raise NotImplementedError("An AsyncByteStream must implement '__aiter__'.")
+        raise NotImplementedError("The '__aiter__' method must be implemented.")
 
     async def aclose(self) -> None:
         """Free what the stream holds. The default does nothing."""

@@ -106,14 +106,21 @@ class EventSource:
         )
 
     # Leaving "async for" early leaves its generator unfinished, and trio warns of one
-    # that is collected. These end what is still suspended, where the client can.
+    # that is collected. These end what is still suspended; the response first, which
+    # can be read to an end that is near, as a generator that is closed cannot.
 
     def _close(self) -> None:
-        for events in self._iterators:
-            if isinstance(events, GeneratorType) and not events.gi_running:
-                events.close()
+        try:
+            self._response.close()
+        finally:
+            for events in self._iterators:
+                if isinstance(events, GeneratorType) and not events.gi_running:
+                    events.close()
 
     async def _aclose(self) -> None:
-        for events in self._async_iterators:
-            if isinstance(events, AsyncGeneratorType) and not events.ag_running:
-                await events.aclose()
+        try:
+            await self._response.aclose()
+        finally:
+            for events in self._async_iterators:
+                if isinstance(events, AsyncGeneratorType) and not events.ag_running:
+                    await events.aclose()

@@ -35,13 +35,18 @@ class MockTransport(AsyncBaseTransport, BaseTransport):
         """Return what the handler makes of *request*.
 
         Raises:
-            TypeError: The handler is a coroutine function.
+            TypeError: The handler is a coroutine function, or gives no response.
         """
         request.read()
         answer = self.handler(request)
         if isinstance(answer, Coroutine):
             answer.close()
             raise TypeError("Cannot use an async handler in a sync Client")
+        if not isinstance(answer, Response):
+            raise TypeError(
+                f"the handler of MockTransport returned a {type(answer).__name__},"
+                " not a Response"
+            )
         return answer
 
     async def handle_async_request(self, request: Request) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from time import perf_counter
@@ -17,7 +16,7 @@ from ..._config import (
 )
 from ..._errors import RequestError
 from ..._flow.flow import DRAIN_MAX_BYTES, redirect_flow
-from ..._flow.mounts import URLPattern
+from ..._flow.mounts import URLPattern, arrange_mounts
 from ..base import (
     OPENED,
     USE_CLIENT_DEFAULT,
@@ -30,7 +29,8 @@ from ..base import (
     wrong_request_body,
     wrong_response_body,
 )
-from ..log import log_exchange, logger
+from ..environment import environment_proxies
+from ..log import is_logged, log_exchange
 from .sse import AsyncServerSentEvents
 from .verbs import AsyncVerbs
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import ssl
     from types import TracebackType
 
+    from ..._config import Proxy
     from ..._flow.auth import Auth
     from ..._messages.request import Request
     from ..._messages.response import Response
@@ -151,6 +152,9 @@ class AsyncClient(AsyncVerbs, AsyncServerSentEvents, BaseClient):
             from ..._transports.settings import proxies_are_to_come
 
             raise proxies_are_to_come()
+        # Not given to _init_transport: those who override it take httpx's arguments.
+        self._on_event = on_event
+        self._debug = debug
         self._transport = self._init_transport(
             verify=verify,
             cert=cert,
@@ -159,11 +163,20 @@ class AsyncClient(AsyncVerbs, AsyncServerSentEvents, BaseClient):
             http2=http2,
             limits=limits,
             transport=transport,
-            on_event=on_event,
-            debug=debug,
         )
-        patterns = {URLPattern(key): mounted for key, mounted in (mounts or {}).items()}
-        self._mounts = {pattern: patterns[pattern] for pattern in sorted(patterns)}
+        self._mounts = arrange_mounts(
+            mounts or {},
+            environment_proxies() if trust_env and transport is None else {},
+            lambda found: self._init_proxy_transport(
+                found,
+                verify=verify,
+                cert=cert,
+                trust_env=trust_env,
+                http1=http1,
+                http2=http2,
+                limits=limits,
+            ),
+        )
         self._state = ClientState.UNOPENED
 
     def _init_transport(
@@ -175,9 +188,6 @@ class AsyncClient(AsyncVerbs, AsyncServerSentEvents, BaseClient):
         http2: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         transport: AsyncBaseTransport | None = None,
-        *,
-        on_event: Callable[[PoolEvent], object] | None = None,
-        debug: bool | None = None,
     ) -> AsyncBaseTransport:
         if transport is not None:
             return transport
@@ -191,9 +201,23 @@ class AsyncClient(AsyncVerbs, AsyncServerSentEvents, BaseClient):
             http1=http1,
             http2=http2,
             limits=limits,
-            on_event=on_event,
-            debug=debug,
+            on_event=self._on_event,
+            debug=self._debug,
         )
+
+    def _init_proxy_transport(
+        self,
+        proxy: Proxy,
+        verify: ssl.SSLContext | str | bool = True,
+        cert: CertTypes | None = None,
+        trust_env: bool = True,
+        http1: bool = True,
+        http2: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> AsyncBaseTransport:
+        from ..._transports.to_come import ProxyToCome  # most need no proxy
+
+        return ProxyToCome(proxy, getattr(proxy, "variable", "proxy="))
 
     @property
     def pool(self) -> AsyncClientPool:
@@ -447,7 +471,7 @@ class AsyncClient(AsyncVerbs, AsyncServerSentEvents, BaseClient):
             raise wrong_response_body(response, transport)
         try:
             self._adopt_response(response, request, started)
-            if logger.isEnabledFor(logging.DEBUG):
+            if is_logged():
                 log_exchange(response)
             for hook in hooks["response"]:
                 await hook(response)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Generator, Iterator, Callable, Mapping
 from contextlib import contextmanager
 from time import perf_counter
@@ -17,7 +16,7 @@ from ..._config import (
 )
 from ..._errors import RequestError
 from ..._flow.flow import DRAIN_MAX_BYTES, redirect_flow
-from ..._flow.mounts import URLPattern
+from ..._flow.mounts import URLPattern, arrange_mounts
 from ..base import (
     OPENED,
     USE_CLIENT_DEFAULT,
@@ -30,7 +29,8 @@ from ..base import (
     wrong_request_body,
     wrong_response_body,
 )
-from ..log import log_exchange, logger
+from ..environment import environment_proxies
+from ..log import is_logged, log_exchange
 from .sse import ServerSentEvents
 from .verbs import Verbs
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import ssl
     from types import TracebackType
 
+    from ..._config import Proxy
     from ..._flow.auth import Auth
     from ..._messages.request import Request
     from ..._messages.response import Response
@@ -162,8 +163,12 @@ class Client(Verbs, ServerSentEvents, BaseClient):
             on_event=on_event,
             debug=debug,
         )
-        patterns = {URLPattern(key): mounted for key, mounted in (mounts or {}).items()}
-        self._mounts = {pattern: patterns[pattern] for pattern in sorted(patterns)}
+        settings = (verify, cert, trust_env, http1, http2, limits)
+        self._mounts = arrange_mounts(
+            mounts or {},
+            environment_proxies() if trust_env and transport is None else {},
+            lambda found: self._init_proxy_transport(found, *settings),
+        )
         self._state = ClientState.UNOPENED
 
     def _init_transport(
@@ -194,6 +199,20 @@ class Client(Verbs, ServerSentEvents, BaseClient):
             on_event=on_event,
             debug=debug,
         )
+
+    def _init_proxy_transport(
+        self,
+        proxy: Proxy,
+        verify: ssl.SSLContext | str | bool = True,
+        cert: CertTypes | None = None,
+        trust_env: bool = True,
+        http1: bool = True,
+        http2: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> BaseTransport:
+        from ..._transports.to_come import ProxyToCome  # most need no proxy
+
+        return ProxyToCome(proxy, getattr(proxy, "variable", "proxy="))
 
     @property
     def pool(self) -> ClientPool:
@@ -447,7 +466,7 @@ class Client(Verbs, ServerSentEvents, BaseClient):
             raise wrong_response_body(response, transport)
         try:
             self._adopt_response(response, request, started)
-            if logger.isEnabledFor(logging.DEBUG):
+            if is_logged():
                 log_exchange(response)
             for hook in hooks["response"]:
                 hook(response)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Request", "masked_url"]
 
 # RFC 9110 section 8.6: where a body is expected, its absence is worth saying.
-_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_METHODS_WITH_BODY = frozenset({"PATCH", "POST", "PUT", "QUERY"})
 _LENGTH_ZERO = (b"Content-Length", b"content-length", b"0")
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 _lower_name = itemgetter(1)

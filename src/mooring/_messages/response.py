@@ -52,7 +52,15 @@ if TYPE_CHECKING:
 __all__ = ["Response"]
 
 _NOT_PICKLED = frozenset(
-    {"_clock", "_decoder", "_elapsed_start", "extensions", "is_closed", "stream"}
+    {
+        "_clock",
+        "_decoder",
+        "_elapsed_start",
+        "_trip",
+        "extensions",
+        "is_closed",
+        "stream",
+    }
 )
 
 
@@ -333,7 +341,7 @@ class Response(ResponseHead):
         if type(stream) is not ByteStream or type(self) is not Response:
             return False
         if self.is_stream_consumed or self.is_closed:
-            self._begin_streaming()  # says what is wrong
+            self._check_streamable()  # says what is wrong
         self.is_stream_consumed = self.is_closed = True
         body = stream.body
         self._num_bytes_downloaded = len(body)
@@ -351,11 +359,13 @@ class Response(ResponseHead):
             self._blame(exc)
             raise
 
-    def _begin_streaming(self) -> None:
+    def _check_streamable(self) -> None:
         if self.is_stream_consumed:
             raise StreamConsumed
         if self.is_closed:
             raise StreamClosed
+
+    def _begin_streaming(self) -> None:
         self.is_stream_consumed = True
         self._num_bytes_downloaded = 0
 

@@ -8,12 +8,11 @@ at a name after IDNA, which can turn other scripts' digits into an address).
 from __future__ import annotations
 
 import re
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
 from .._errors import InvalidURL
 from .quote import quote_odd_host
 
-__all__ = ["DEFAULT_PORTS", "normal_host", "normal_port", "unicode_host"]
+__all__ = ["DEFAULT_PORTS", "OCTET", "normal_host", "normal_port", "unicode_host"]
 
 DEFAULT_PORTS = {"ftp": 21, "http": 80, "https": 443, "ws": 80, "wss": 443}
 
@@ -26,6 +25,8 @@ _PLAIN_NAME = re.compile(r"[a-z0-9._~!$&'()*+,;=\"`{}-]+").fullmatch
 # hexadecimal, also with a dot behind) for an address; other parsers look it up.
 _NUMBER_LAST = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.DOTALL).fullmatch
 _FOUR_NUMBERS = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+").fullmatch
+OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{OCTET}(?:\.{OCTET}){{3}}").fullmatch
 _PORT = re.compile(r"[0-9]+").fullmatch
 # RFC 6874 section 2: the zone follows "%25" and keeps to unreserved characters.
 _ZONED = re.compile(r"([0-9A-Fa-f:.]+)%(?:25)?([A-Za-z0-9._~-]+)").fullmatch
@@ -87,6 +88,8 @@ def unicode_host(host: str) -> str:
 
 
 def _ipv6(host: str) -> str:
+    from ipaddress import AddressValueError, IPv6Address  # few hosts are addresses
+
     literal = host[1:-1] if host.endswith("]") else ""
     zoned = _ZONED(literal)
     try:
@@ -102,11 +105,8 @@ def _ipv6(host: str) -> str:
 def _checked_name(name: str, given: str) -> str:
     if not _NUMBER_LAST(name):
         return name
-    if _FOUR_NUMBERS(name) and given.isascii():
-        try:
-            IPv4Address(name)
-        except AddressValueError as exc:
-            raise InvalidURL(f"Invalid IPv4 address: {_shown(given)}") from exc
+    # As strict as ipaddress, which takes its time to be imported.
+    if _IPV4(name) and given.isascii():
         return name
     raise InvalidURL(f"Invalid IPv4 address: {_shown(given)}")
 

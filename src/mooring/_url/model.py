@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import unquote, urljoin
 
@@ -244,7 +243,6 @@ class RawURL(NamedTuple):
     raw_path: bytes
 
 
-@dataclass(frozen=True, slots=True, init=False)
 class Origin:
     """Scheme, host and effective port of a URL (RFC 9110 section 4.3.1).
 
@@ -260,6 +258,10 @@ class Origin:
         True
     """
 
+    # By hand: dataclasses takes as long to import as all the rest of URLs.
+    __slots__ = ("host", "port", "scheme")
+    __match_args__ = ("scheme", "host", "port")
+
     scheme: str
     host: str
     port: int | None
@@ -273,10 +275,48 @@ class Origin:
         if port is None:
             port = DEFAULT_PORTS.get(reference.scheme)
         host = reference.canonical_host
+        self._fill(reference.scheme, host if ":" in host else url.host, port)
+
+    def _fill(self, *values: object) -> None:
         # A frozen class can only be filled in behind its own back.
-        object.__setattr__(self, "scheme", reference.scheme)
-        object.__setattr__(self, "host", host if ":" in host else url.host)
-        object.__setattr__(self, "port", port)
+        for name, value in zip(self.__match_args__, values, strict=True):
+            object.__setattr__(self, name, value)
+
+    def _values(self) -> tuple[str, str, int | None]:
+        return self.scheme, self.host, self.port
+
+    def __setattr__(self, name: str, value: object) -> None:
+        from dataclasses import FrozenInstanceError
+
+        raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        from dataclasses import FrozenInstanceError
+
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Origin):
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __repr__(self) -> str:
+        scheme, host, port = self._values()
+        return f"{type(self).__name__}({scheme=}, {host=}, {port=})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _restored_origin, (type(self), self._values())
+
+
+def _restored_origin(
+    cls: type[Origin], values: tuple[str, str, int | None]
+) -> Origin:
+    origin = cls.__new__(cls)
+    origin._fill(*values)
+    return origin
 
 
 def _changes(arguments: dict[str, object]) -> Parts:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from ipaddress import IPv6Address
 from typing import TypedDict
 
 from .._errors import InvalidURL
-from .host import DEFAULT_PORTS, normal_host, normal_port, unicode_host
+from .host import DEFAULT_PORTS, OCTET, normal_host, normal_port, unicode_host
 from .quote import quote_fragment, quote_path, quote_query, quote_userinfo
 
 __all__ = [
@@ -39,12 +38,11 @@ _PARTS = re.compile(
     r"(?:([a-zA-Z][a-zA-Z0-9+.-]*)?:)?(?://([^/?#]*))?([^?#]*)(?:\?([^#]*))?(?:#(.*))?",
     re.DOTALL,
 ).fullmatch
-_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 # What most programs ask for is in normal form already, which one look can tell.
 _NORMAL = re.compile(
     r"(https?)://"
     r"((?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*"
-    r"|(?:OCTET\.){3}OCTET)(?::([0-9]{1,5}))?".replace("OCTET", _OCTET)
+    r"|(?:OCTET\.){3}OCTET)(?::([0-9]{1,5}))?".replace("OCTET", OCTET)
     + r"(/[A-Za-z0-9._~!$&'()*+,;=:@/%-]*)?"
     r"(?:\?([A-Za-z0-9._~!$&'()*+,;=:@/?%-]*))?"
 ).fullmatch
@@ -150,6 +148,8 @@ class Reference:
         """The host with the many spellings of an IPv6 address made one."""
         if ":" not in self.host:
             return self.host
+        from ipaddress import IPv6Address  # few hosts are addresses
+
         address, percent, zone = self.host.partition("%")
         return f"{IPv6Address(address)}{percent}{zone}"
 

@@ -20,8 +20,8 @@ class QueryParams(Mapping[str, str]):
     """Query parameters, in order, each name with one or more values.
 
     Args:
-        params: A query string, a mapping (whose values may be lists), or pairs.
-        kwargs: Parameters by name, instead of the first argument.
+        args: A query string, a mapping (whose values may be lists), or pairs.
+        kwargs: Parameters by name, instead of that.
 
     ``True``, ``False`` and ``None`` become ``true``, ``false`` and nothing; other
     values become ``str(value)``. Methods that change something return a new object.
@@ -36,10 +36,13 @@ class QueryParams(Mapping[str, str]):
 
     _dict: dict[str, list[str]]
 
-    def __init__(self, params: QueryParamTypes | None = None, **kwargs: object) -> None:
-        if kwargs and params is not None:
+    # The first argument has no name, so that any name can be a parameter's.
+    def __init__(self, *args: QueryParamTypes | None, **kwargs: object) -> None:
+        if len(args) > 1:
+            raise TypeError(f"QueryParams takes one set of them, not {len(args)}")
+        if kwargs and args:
             raise TypeError("Cannot mix named and unnamed arguments.")
-        given: object = kwargs or params
+        given: object = kwargs or (args[0] if args else None)
         if isinstance(given, QueryParams):
             self._dict = {name: list(values) for name, values in given._dict.items()}
         elif isinstance(given, Mapping):

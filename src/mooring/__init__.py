@@ -69,13 +69,13 @@ from ._headers import Headers
 from ._messages.request import Request
 from ._messages.response import Response
 from ._status import codes
-from ._transports.asgi import ASGITransport
 from ._transports.base import AsyncBaseTransport, BaseTransport
 from ._transports.mock import MockTransport
-from ._transports.wsgi import WSGITransport
 from ._url import URL, Origin, QueryParams
 
 if TYPE_CHECKING:
+    from ._client.schemes import DigestAuth, NetRCAuth
+    from ._io.tls import create_ssl_context
     from ._pool.events import (
         ConnectFailed,
         ConnectionClosed,
@@ -105,6 +105,9 @@ if TYPE_CHECKING:
     from ._transports._async.view import AsyncClientPool
     from ._transports._sync.http import HTTPTransport
     from ._transports._sync.view import ClientPool
+    from ._transports.asgi import ASGITransport
+    from ._transports.wsgi import WSGITransport
+    from .compat.alias import alias_httpx, install_as
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -137,6 +140,7 @@ __all__ = [
     "DecodingError",
     "Diagnosis",
     "DialInfo",
+    "DigestAuth",
     "EventSource",
     "FunctionAuth",
     "HTTPError",
@@ -153,6 +157,7 @@ __all__ = [
     "Limits",
     "LocalProtocolError",
     "MockTransport",
+    "NetRCAuth",
     "NetworkError",
     "Origin",
     "PoolEvent",
@@ -196,10 +201,13 @@ __all__ = [
     "__description__",
     "__title__",
     "__version__",
+    "alias_httpx",
     "codes",
+    "create_ssl_context",
     "delete",
     "get",
     "head",
+    "install_as",
     "options",
     "patch",
     "post",
@@ -211,6 +219,7 @@ __all__ = [
 
 # What these modules import (ssl above all) costs more than the rest of mooring.
 _LAZY = {
+    "ASGITransport": "._transports.asgi",
     "AsyncClientPool": "._transports._async.view",
     "AsyncHTTPTransport": "._transports._async.http",
     "ClientPool": "._transports._sync.view",
@@ -221,12 +230,14 @@ _LAZY = {
     "ConnectionSnapshot": "._pool.snapshot",
     "Diagnosis": "._pool.report",
     "DialInfo": "._pool.info",
+    "DigestAuth": "._client.schemes",
     "HTTPTransport": "._transports._sync.http",
     "HolderSnapshot": "._pool.snapshot",
     "HostSnapshot": "._pool.snapshot",
     "LeakSuspected": "._pool.events",
     "LeaseHeldLong": "._pool.events",
     "LeaseReturned": "._pool.events",
+    "NetRCAuth": "._client.schemes",
     "PoolEvent": "._pool.events",
     "PoolSnapshot": "._pool.snapshot",
     "PoolStats": "._pool.stats",
@@ -236,7 +247,11 @@ _LAZY = {
     "RequestReleased": "._pool.events",
     "RequestRetried": "._pool.events",
     "Verdict": "._pool.verdict",
+    "WSGITransport": "._transports.wsgi",
     "WaiterSnapshot": "._pool.snapshot",
+    "alias_httpx": ".compat.alias",
+    "create_ssl_context": "._io.tls",
+    "install_as": ".compat.alias",
 }
 
 

@@ -150,3 +150,12 @@ def test_url_auth(url: str, expected: str) -> None:
 def test_url_without_credentials(url: str) -> None:
     """No userinfo, no credentials."""
     assert url_auth(mooring.URL(url)) is None
+
+
+@pytest.mark.parametrize("username", ["us:er", b"us:er"])
+def test_basic_auth_refuses_a_colon(username: str | bytes) -> None:
+    """The server would take the rest of the name for a part of the password."""
+    with pytest.raises(ValueError, match="colon"):
+        mooring.BasicAuth(username, "pass")
+
+    mooring.BasicAuth("user", "pa:ss")

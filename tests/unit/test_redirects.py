@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -219,17 +220,14 @@ def test_contradicting_locations_are_a_protocol_error() -> None:
 
 
 def test_many_dot_segments_take_linear_time() -> None:
-    """A Location of thousands of dot segments is resolved or refused at once."""
+    """Thousands of dot segments are resolved or refused, before the test times out."""
     request = mooring.Request("GET", A)
-    started = time.perf_counter()
 
-    for count in (20_000, 60_000):
+    for count in (20_000, *[60_000] * 40):
         try:
             redirect_url(request, answer(b"../" * count))
         except mooring.RemoteProtocolError as exc:
             assert len(str(exc)) < 300  # noqa: PT017 - either outcome is right
-
-    assert time.perf_counter() - started < 0.5
 
 
 def test_extensions_of_the_old_url_are_dropped() -> None:
@@ -262,3 +260,78 @@ def test_used_up_body_is_not_sent_again() -> None:
         check_followable(request, again, replayable=False)
 
     check_followable(request, again, replayable=True)
+
+
+def test_jar_decides_at_every_hop() -> None:
+    """Cookies set on the way are sent to where they belong, the caller's are not."""
+    seen = []
+
+    def respond(request: mooring.Request) -> mooring.Response:
+        seen.append((str(request.url), request.headers.get("Cookie")))
+        targets = {"/one": "https://b.test/two", "/two": "https://a.test/three"}
+        headers = [("Set-Cookie", f"{request.url.host[0]}=1; Path=/")]
+        if request.url.path in targets:
+            headers.append(("Location", targets[request.url.path]))
+            return mooring.Response(302, headers=headers)
+        return mooring.Response(200, headers=headers)
+
+    with mooring.Client(
+        transport=mooring.MockTransport(respond), follow_redirects=True
+    ) as client:
+        client.get(A, headers={"Cookie": "own=1"})
+
+    assert [
+        ("https://a.test/one", "own=1"),
+        ("https://b.test/two", None),
+        ("https://a.test/three", "a=1"),
+    ] == seen
+
+
+def test_what_survives_a_redirect() -> None:
+    """The caller's extensions, the timeout and the encoding to fall back on."""
+    seen: list[Any] = []
+
+    def respond(request: mooring.Request) -> mooring.Response:
+        seen.append(request.extensions)
+        if request.url.path == "/one":
+            return mooring.Response(307, headers={"Location": "/two"})
+        return mooring.Response(200, content=b"caf\xe9")
+
+    with mooring.Client(
+        transport=mooring.MockTransport(respond),
+        follow_redirects=True,
+        default_encoding="latin-1",
+    ) as client:
+        response = client.get(A, extensions={"mine": 1}, timeout=7)
+
+    assert seen[0] == seen[1]
+    assert (1, 7) == (seen[1]["mine"], seen[1]["timeout"]["read"])
+    assert "caf\xe9" == response.text
+
+
+def test_scheme_sees_the_bodies_of_every_hop() -> None:
+    """requires_request_body and requires_response_body hold after a redirect too."""
+    bodies = []
+
+    class Reader(mooring.Auth):
+        requires_request_body = True
+        requires_response_body = True
+
+        def auth_flow(
+            self, request: mooring.Request
+        ) -> Generator[mooring.Request, mooring.Response, None]:
+            response = yield request
+            bodies.append((request.content, response.content))
+
+    def respond(request: mooring.Request) -> mooring.Response:
+        if request.url.path == "/one":
+            location = {"Location": "/two"}
+            return mooring.Response(308, headers=location, content=iter([b"moved"]))
+        return mooring.Response(200, content=iter([b"here"]))
+
+    with mooring.Client(
+        transport=mooring.MockTransport(respond), follow_redirects=True, auth=Reader()
+    ) as client:
+        client.post(A, content=iter([b"body"]))
+
+    assert [(b"body", b"moved"), (b"body", b"here")] == bodies

@@ -1,7 +1,7 @@
 """Authentication: generators that see a request off and its response come back.
 
 A scheme yields the requests it wants sent and is sent their responses; the client
-does the sending. Only what needs no clock and no randomness lives here.
+does the sending. What needs chance, a lock or a file is in ``_client/schemes.py``.
 """
 
 from __future__ import annotations
@@ -109,9 +109,12 @@ class FunctionAuth(Auth):
 
 
 class BasicAuth(Auth):
-    """Send user name and password with every request (RFC 7617).
+    """Send user name and password with every request, as UTF-8 (RFC 7617).
 
     ``auth=("user", "secret")`` does the same.
+
+    Raises:
+        ValueError: A colon in the user name, where the password would begin.
     """
 
     def __init__(self, username: str | bytes, password: str | bytes) -> None:
@@ -151,8 +154,12 @@ def url_auth(url: URL) -> Auth | None:
 
 
 def _basic_credentials(username: str | bytes, password: str | bytes) -> str:
-    pair = b":".join(
+    pair = [
         part.encode("utf-8") if isinstance(part, str) else part
         for part in (username, password)
-    )
-    return f"Basic {b64encode(pair).decode('ascii')}"
+    ]
+    if b":" in pair[0]:
+        raise ValueError(
+            "a user name with a colon in it cannot be sent with Basic authentication"
+        )
+    return f"Basic {b64encode(b':'.join(pair)).decode('ascii')}"

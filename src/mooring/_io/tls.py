@@ -12,6 +12,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, TypeAlias
 
+from mooring._io.certificates import ExplainingSSLObject
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -76,6 +78,8 @@ def create_ssl_context(
         )
     if context is not verify and trust_env:
         _log_keys(context)
+    if type(context) is ssl.SSLContext and context.sslobject_class is ssl.SSLObject:
+        context.sslobject_class = ExplainingSSLObject
     if cert is not None:
         _load_certificate(context, cert)
     return context

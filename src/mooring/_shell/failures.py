@@ -121,9 +121,13 @@ def tls_failed(route: Route, error: OSError) -> ConnectError:
     where = label(route)
     failure: ConnectError
     if isinstance(error, ssl.SSLCertVerificationError):
+        from mooring._io.certificates import hint_for, why_refused
+
         failure = CertificateError(
-            f"the certificate of {where} was not accepted: {error.verify_message}"
+            f"the certificate of {where} was not accepted: {why_refused(error)}"
         )
+        if hint := hint_for(error):
+            failure.add_note(hint)
     elif isinstance(error, ssl.SSLError):
         if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST"):
             failure = TLSError(f"{where} answered in plain text, not TLS")

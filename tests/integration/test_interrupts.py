@@ -99,8 +99,9 @@ def test_interrupted_anywhere(
             with mooring.Client(limits=ONE, timeout=timeout) as client:
                 if not is_new:
                     client.get(origin.url)
+                interrupt = InterruptAt(number)
                 try:
-                    with InterruptAt(number) as interrupt:
+                    with interrupt:
                         act(client, origin.url)
                 except KeyboardInterrupt:
                     pass

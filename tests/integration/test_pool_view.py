@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+from functools import partial
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.integration.servers import (
     Connection,
     Gate,
     Origin,
+    Script,
     client_sockets,
     held_by,
 )
@@ -38,7 +40,7 @@ def half(connection: Connection) -> None:
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
 
 
-def saying(more: str) -> object:
+def saying(more: str) -> Script:
     """Answer everything with these fields as well."""
 
     def script(connection: Connection) -> None:
@@ -54,7 +56,16 @@ async def refused(client: Caller, url: str) -> mooring.PoolTimeout:
     return caught.value
 
 
-# -- why a request waits --------------------------------------------------------------
+async def forget(client: Caller, url: str) -> None:
+    await client.open("GET", url)
+    gc.collect()
+
+
+def waiting(client: Caller, number: int) -> bool:
+    return client.stats.queued == number
+
+
+# -- why a request waits ---------------------------------------------------------
 
 
 @in_worlds(*EVERYWHERE)
@@ -82,7 +93,9 @@ async def test_a_slow_server_is_named(world: World) -> None:
     """The one connection waits for an answer all the time: the server is slow."""
     with Gate() as gate, Origin(default=held_by(gate)) as origin:
         async with caller(world, limits=ONE) as client:
-            busy = world.start(lambda: client.get(f"{origin.url}held/slow?token=secret"))
+            busy = world.start(
+                lambda: client.get(f"{origin.url}held/slow?token=secret")
+            )
             await until(world, origin, lambda: origin.requests)
             error = await refused(client, origin.url)
             gate.open()
@@ -108,7 +121,7 @@ async def test_a_nested_request_is_told_that_it_waits_for_itself(world: World) -
             assert any("this task already holds 1 of 1" in n for n in error.__notes__)
 
 
-# -- leaks ------------------------------------------------------------------------------
+# -- leaks -----------------------------------------------------------------------
 
 
 @in_worlds(*ALL)
@@ -118,13 +131,15 @@ async def test_a_dropped_response_warns_with_the_line_that_opened_it(
     """The slot comes back, and the warning says whose it was."""
     with Origin(default=half) as origin:
         async with caller(world, limits=ONE, debug=True) as client:
-            with pytest.warns(ResourceWarning, match=r"never closed; opened at .*\.py:"):
+            with pytest.warns(
+                ResourceWarning, match=r"never closed; opened at .*\.py:"
+            ):
                 await client.open("GET", f"{origin.url}?secret=1")
                 gc.collect()
             await eventually(world, lambda: client.stats.leases == 0)
 
 
-# -- what a response says -----------------------------------------------------------------
+# -- what a response says --------------------------------------------------------
 
 
 @in_worlds(*EVERYWHERE)
@@ -150,7 +165,7 @@ async def test_a_response_tells_of_its_connection(world: World) -> None:
             assert 0 <= second.first_byte < LONG
 
 
-# -- limits -------------------------------------------------------------------------------
+# -- limits ----------------------------------------------------------------------
 
 
 @in_worlds(*EVERYWHERE)
@@ -226,16 +241,18 @@ async def test_the_one_with_priority_is_served_first(world: World) -> None:
                 url = f"{held}{number}"
                 extensions = {"priority": priority}
                 jobs.append(
-                    world.start(lambda u=url, e=extensions: client.get(u, extensions=e))
+                    world.start(partial(client.get, url, extensions=extensions))
                 )
-                await eventually(world, lambda n=number: client.stats.queued == n)
+                await eventually(world, partial(waiting, client, number))
                 if not number:
                     await until(world, origin, lambda: origin.requests)
             gate.open()
             for job in jobs:
                 await job.join()
 
-            assert ["/held0", "/held3", "/held1", "/held2"] == [seen.target for seen in origin.requests]
+            assert ["/held0", "/held3", "/held1", "/held2"] == [
+                seen.target for seen in origin.requests
+            ]
 
 
 @in_worlds(*EVERYWHERE)
@@ -255,12 +272,12 @@ async def test_a_warm_pool(world: World) -> None:
 
 def test_more_than_the_limits_allow_cannot_be_warmed() -> None:
     """It would wait for itself, or be closed at once."""
-    with mooring.Client(limits=ONE) as client:
-        with pytest.raises(ValueError, match="2 connections are more than max_conn"):
-            client.pool.warm("http://127.0.0.1/", 2)
+    client = mooring.Client(limits=ONE)
+    with pytest.raises(ValueError, match="2 connections are more than max_conn"):
+        client.pool.warm("http://127.0.0.1/", 2)
 
 
-# -- closing ------------------------------------------------------------------------------
+# -- closing ---------------------------------------------------------------------
 
 
 @in_worlds(*EVERYWHERE)
@@ -297,7 +314,7 @@ async def test_closing_with_time_to_finish(world: World) -> None:
             assert 1 == origin.accepted
 
 
-# -- events and the watchdog ------------------------------------------------------------
+# -- events and the watchdog -----------------------------------------------------
 
 
 @in_worlds(*EVERYWHERE)
@@ -357,7 +374,7 @@ async def test_the_watchdog_barks(
     assert "came back after all" in caplog.text
 
 
-# -- called from where it should not be -----------------------------------------------
+# -- called from where it should not be ------------------------------------------
 
 
 def test_a_request_from_within_the_pool_is_refused() -> None:

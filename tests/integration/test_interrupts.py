@@ -39,14 +39,14 @@ class InterruptAt:
     def __exit__(self, *exc_info: object) -> None:
         sys.settrace(None)
 
-    def _call(self, frame: FrameType, event: str, arg: object) -> Any:  # noqa: ANN401
+    def _call(self, frame: FrameType, event: str, arg: object) -> Any:
         if f"{os.sep}mooring{os.sep}_" not in frame.f_code.co_filename:
             return None
         frame.f_trace_opcodes = True
         frame.f_trace_lines = False
         return self._step
 
-    def _step(self, frame: FrameType, event: str, arg: object) -> Any:  # noqa: ANN401
+    def _step(self, frame: FrameType, event: str, arg: object) -> Any:
         if event != "opcode":
             self._last.pop(frame, None)
             return self._step

@@ -35,7 +35,6 @@ class Link(Generic[T]):
             self.chain = None
             chain.length -= 1
 
-
     def leave_for_good(self) -> None:
         """Leave the chain, if in one, and forget the neighbours.
 

@@ -353,18 +353,14 @@ class PoolCore(Service):
         if depended and not host.dialing:
             # All of its host depended on it: no ladder of redials.
             cohort = list(host.waiting)
-        patient = [
-            ticket
-            for ticket in cohort
-            if timed_out and ticket.connect_timeout > connection.connect_timeout
-        ]
+        patient = []
         for ticket in cohort:
-            if ticket not in patient:
+            if timed_out and ticket.connect_timeout > connection.connect_timeout:
+                patient.append(ticket)
+            else:
                 self._fail_queued(ticket, failure)
         self._recover(host, now)
-        for ticket in patient:
-            if ticket.state is QUEUED:
-                self._effects.append(Rearm(ticket))
+        self._effects += map(Rearm, patient)
         return self._flush()
 
     def died(self, connection: Connection, *, now: float) -> Sequence[Effect]:
@@ -481,6 +477,7 @@ class PoolCore(Service):
                 self._retire_now(connection, Reason.POOL_CLOSED)
         for host in list(self.hosts.values()):
             self._tidy(host)
+        self.due = math.inf  # what drains has no time of its own
         return self._flush()
 
     def closed(self) -> Sequence[Effect]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import pytest
 
 from mooring._pool.model import ConnectionState, PoolLimits, Refusal, TicketState
@@ -197,6 +200,17 @@ def test_an_assigned_request_may_begin(inline: bool) -> None:
     assert h.activate(ticket)
 
 
+@pytest.mark.parametrize("how", [Harness.close, Harness.drain])
+def test_nothing_is_due_in_a_closed_pool(how: Callable[[Harness], None]) -> None:
+    """No timer is armed for what is gone."""
+    h = Harness(PoolLimits(keepalive_expiry=5))
+    h.idle("a")
+    how(h)
+
+    assert math.inf == h.core.due
+    assert h.core.next_expiry is None
+
+
 def test_the_clock_finds_nothing_to_do() -> None:
     """What drains has no time of its own."""
     h = Harness(PoolLimits(max_connection_age=5, keepalive_expiry=5))
@@ -206,4 +220,3 @@ def test_the_clock_finds_nothing_to_do() -> None:
     h.tick()
 
     assert h.happened() == []
-    assert h.core.next_expiry is None

@@ -4,6 +4,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
+DOWN   := $(VENV)/downstream
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check --quiet
 ARGS   ?=
@@ -11,17 +12,21 @@ ARGS   ?=
 export PIP_NO_INPUT := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test lint format twin docs bench clean
+.PHONY: help demo test model lint format twin docs bench soak torture downstream clean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo     run the main job against an embedded server and show it"
 	@echo "make test     run the test suite             (ARGS='-k name' picks tests)"
+	@echo "make model    search all states of small pools (ARGS=--large for minutes)"
 	@echo "make lint     style, types, floors, twin, sizes, spelling"
 	@echo "make format   let ruff put the style right"
 	@echo "make twin     write the _sync twins of the _async sources"
 	@echo "make docs     build the documentation        (docs/_build/html/index.html)"
 	@echo "make bench    measure against other clients  (ARGS goes to the benchmarks)"
+	@echo "make torture  cancel, fail and reorder everything  (ARGS='--seeds 50')"
+	@echo "make soak     ten minutes of load with faults (ARGS='--minutes 1' for short)"
+	@echo "make downstream  run released clients on mooring, unchanged"
 	@echo "make clean    remove .venv, caches and built documentation"
 
 demo: $(VENV)/.stamp-base
@@ -29,6 +34,9 @@ demo: $(VENV)/.stamp-base
 
 test: $(VENV)/.stamp-test
 	$(PY) -m pytest $(ARGS)
+
+model: $(VENV)/.stamp-test
+	$(PY) -m tests.model $(ARGS)
 
 lint: $(VENV)/.stamp-test $(VENV)/.stamp-lint
 	$(PY) -m ruff check .
@@ -53,6 +61,17 @@ docs: $(VENV)/.stamp-docs
 bench: $(VENV)/.stamp-bench
 	$(PY) -m benchmarks $(ARGS)
 
+torture: $(VENV)/.stamp-test
+	$(PY) -m tests.simulation.torture $(ARGS)
+
+soak: $(VENV)/.stamp-test
+	$(PY) -m tests.soak $(ARGS)
+
+# In an environment of their own: httpx comes along, and with it pytest plugins.
+downstream: $(DOWN)/.stamp
+	MOORING_DOWNSTREAM=1 $(DOWN)/bin/python -m pytest -p no:pytest_httpx \
+		--confcutdir=tests/downstream tests/downstream $(ARGS)
+
 clean:
 	rm -rf $(VENV) docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	rm -rf .import_linter_cache .grimp_cache .coverage dist
@@ -67,4 +86,10 @@ $(VENV)/.stamp-base: pyproject.toml
 
 $(VENV)/.stamp-%: pyproject.toml $(VENV)/.stamp-base
 	$(PIP) install --group $*
+	@touch $@
+
+$(DOWN)/.stamp: pyproject.toml
+	$(PYTHON) -m venv $(DOWN)
+	$(DOWN)/bin/python -m pip --quiet install --upgrade 'pip>=25.1'
+	$(DOWN)/bin/python -m pip --quiet install --editable '.[brotli,zstd]' --group downstream
 	@touch $@

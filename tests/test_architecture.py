@@ -12,7 +12,19 @@ import mooring
 from tools import check_sizes, unasync
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("anyio", "asyncio", "email", "h2", "http.cookiejar", "idna", "ssl", "trio")
+HEAVY = (
+    "anyio",
+    "asyncio",
+    "email",
+    "h2",
+    "http.cookiejar",
+    "idna",
+    "json",
+    "logging",
+    "ssl",
+    "trio",
+    "urllib.request",
+)
 
 
 def test_twins_are_up_to_date() -> None:

@@ -175,7 +175,7 @@ def test_closing_while_threads_ask() -> None:
                     origin.wait_until(lambda: len(origin.requests) >= seen + 3)
                     fixture.client.close()
                     return
-                with pytest.raises(CLOSED, match="clos"):
+                with pytest.raises(CLOSED, match="close"):
                     fixture.client.get(origin.url + "held")
 
             assert [] == in_threads(THREADS, work)

@@ -1,106 +1,61 @@
-"""Every await cancelled, every call of the network failed, many orders of events.
-
-After each run the standard aftermath: no slot, socket, waiter or dial is left
-behind, and the pool serves a full house.
-"""
+"""A slice of ``make torture``: every scenario in every world, some of the cases."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from itertools import islice
 
 import pytest
 
-import mooring
-from mooring._io.kernel import Cancelled, Task
+from . import torture
+from .scenarios import SCENARIOS
+from .torture import Report, parse, play
+from .world import Plan
+from .worlds import WORLDS
 
-from .scenarios import SCENARIOS, Scenario
-from .world import World
-
-MOST_POINTS = 500
-SEEDS = range(20)
-
-
-def play(
-    scenario: Scenario, prepare: Callable[[World], None], *, seed: int | None = None
-) -> Task:
-    """Run *scenario* and its aftermath; return the victim."""
-    world = World(seed=seed)
-    prepare(world)
-
-    async def main() -> None:
-        await scenario(world)
-        await world.aftermath()
-
-    world.run(main())
-    assert world.victim is not None
-    return world.victim
+# Every so many cases of each world; what is quick is played more often.
+SLICES = {"memory": 5, "asyncio": 23, "trio": 23, "threads": 23, "crowd": 5}
+UNITS = [
+    (world, scenario)
+    for world, kind in WORLDS.items()
+    for scenario in SCENARIOS
+    if scenario not in kind.leaves_out
+]
 
 
-def cancel_at(point: int) -> Callable[[World], None]:
-    """Prepare a world whose victim is cancelled at its wait number *point*."""
-
-    def prepare(world: World) -> None:
-        async def nothing() -> None: ...
-
-        coroutine = nothing()
-        world.victim = Task(world.kernel, coroutine, "order")
-        world.victim.cancel_at = point
-        coroutine.close()
-
-    return prepare
+@pytest.mark.parametrize(("world", "scenario"), UNITS, ids=map("-".join, UNITS))
+def test_torture(world: str, scenario: str) -> None:
+    """Cancelled, failed, reordered: the victim hears of it, and nothing is lost."""
+    options = parse(["--seeds", "4"])
+    kind, played = WORLDS[world], SCENARIOS[scenario]
+    cases = torture.all_cases(kind, played, options, Report(world, scenario))
+    first = len(scenario) % SLICES[world]
+    for case in islice(cases, first, None, SLICES[world]):
+        torture.play_case(kind, played, case)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
-def test_cancel_at_every_await(scenario: Scenario) -> None:
-    """Wherever the request is cancelled, it is cancelled, and nothing is lost."""
-    waits = play(scenario, lambda world: None).waits
-    assert 0 < waits < MOST_POINTS
-
-    for point in range(1, waits + 1):
-        victim = play(scenario, cancel_at(point))
-        assert isinstance(victim.error, Cancelled), (point, victim.error)
-
-
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
-def test_fail_every_call_of_the_backend(scenario: Scenario) -> None:
-    """Whichever call fails, the request succeeds or raises a public error."""
-    for call in range(1, MOST_POINTS):
-        worlds: list[World] = []
-
-        def fail(world: World, call: int = call) -> None:
-            world.network.fail_after = call
-            worlds.append(world)  # noqa: B023 - read in the same turn
-
-        victim = play_tolerantly(scenario, fail)
-        error = victim.error if victim is not None else None
-        assert error is None or isinstance(error, mooring.TransportError), error
-        if error is not None:
-            assert str(error)
-        if worlds[0].network.calls < call:
-            break
+def test_every_pair_is_met_in_both_orders() -> None:
+    """What chance leaves out is forced."""
+    report = Report("memory", "queued_behind_others")
+    kind, played = WORLDS["memory"], SCENARIOS["queued_behind_others"]
+    for case in torture.orders(kind, played, 3, report):
+        play(kind, played, case.plan)
+    assert report.pairs > 10
+    assert 0 == report.one_way
 
 
-def play_tolerantly(
-    scenario: Scenario, prepare: Callable[[World], None]
-) -> Task | None:
-    """Run *scenario*; what surrounds the victim may fail publicly, too."""
-    world = World()
-    prepare(world)
-
-    async def main() -> None:
-        try:
-            await scenario(world)
-        except mooring.TransportError:
-            pass  # a request that only prepared the ground met the failure
-        await world.aftermath()
-
-    world.run(main())
-    return world.victim
+def test_the_account_names_what_repeats_a_fault() -> None:
+    """Scenario, world, seed or call, and what is left."""
+    report = Report("memory", "plain_get", leaks=["plain_get in memory, seed 3: x"])
+    lines = list(torture.account([report]))
+    assert "LEAK plain_get in memory, seed 3: x" == lines[-2]
+    assert "1 leaks, 0 hangs" in lines[-1]
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
-def test_many_orders_of_events(scenario: Scenario) -> None:
-    """Ready tasks may run in any order; cancels strike in the middle of it."""
-    waits = play(scenario, lambda world: None).waits
-    for seed in SEEDS:
-        play(scenario, cancel_at(1 + seed % waits), seed=seed)
+def test_a_leak_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that forgets to give a connection back does not pass."""
+    from mooring._shell._async.section import AsyncSection
+
+    monkeypatch.setattr(AsyncSection, "_sweep", lambda self: None)
+    kind, played = WORLDS["memory"], SCENARIOS["silent_server"]
+    with pytest.raises(AssertionError):
+        play(kind, played, Plan())

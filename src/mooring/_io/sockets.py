@@ -78,6 +78,12 @@ def addresses_of(found: Iterable[tuple[Any, Any, Any, str, Any]]) -> list[Addres
     return list(unique)
 
 
+def inherited_error() -> OSError:
+    """A forked child reads or writes on a connection of its parent."""
+    text = "the connection belongs to the process that this one was forked from"
+    return OSError(errno.EBADF, text)
+
+
 def closed_error() -> OSError:
     """Say that the stream was closed on our side, as whoever waits on it hears."""
     return ConnectionAbortedError(

@@ -22,7 +22,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from mooring._io import fork
-from mooring._io.sockets import closed_error
+from mooring._io.sockets import closed_error, inherited_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +135,8 @@ class SocketStream:
             raise OSError(number, os.strerror(number))
 
     def read(self, timeout: float | None) -> bytes:
+        if self._process is not fork.process:
+            raise inherited_error()
         # Set first, look second; abort() does it the other way round.
         self._reading = True
         try:
@@ -163,6 +165,8 @@ class SocketStream:
         return data
 
     def write(self, data: bytes, timeout: float | None) -> None:
+        if self._process is not fork.process:
+            raise inherited_error()
         self._writing = True
         try:
             if self._closed:

@@ -110,6 +110,11 @@ class PoolCore(Service):
             ticket.state = ACTIVE
         return ticket.state is ACTIVE
 
+    def hesitated(self, ticket: Ticket) -> None:
+        """The owner has not written after all, and looks at the connection first."""
+        if ticket.state is ACTIVE:
+            ticket.state = ASSIGNED
+
     def cancelled(
         self, ticket: Ticket, *, now: float, reason: Reason = Reason.CANCELLED
     ) -> Sequence[Effect]:

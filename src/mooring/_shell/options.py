@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class DialProgress:
     """How far one dial is, for the texts of those who lose patience with it."""
 
-    __slots__ = ("dns", "doing", "tcp", "tls")
+    __slots__ = ("dns", "doing", "stream", "tcp", "tls")
 
     def __init__(self) -> None:
         self.doing = "waiting for a connection to be made"
@@ -25,6 +25,8 @@ class DialProgress:
         self.tcp: float | None = None
         self.tls: float | None = None
         """Seconds that each part took, once it is over."""
+        self.stream: Any = None
+        """What there is to be closed if something strikes before the pool has it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,11 +63,13 @@ class AsyncDialer:
             stream = await self._connect_unix(route, timeout, progress)
         else:
             stream = await self._connect_tcp(route, timeout, deadline, progress)
+        progress.stream = stream
         connected = now()
         progress.tcp = connected - started - (progress.dns or 0.0)
         if route[0] in ("https", "wss"):
             progress.doing = "TLS handshake"
             stream = await self._secure(route, stream, timeout, deadline)
+            progress.stream = stream
             progress.tls = now() - connected
         info = dial_info(stream.get_extra_info, progress)
         return AsyncHTTP1Driver(stream, label(route), now, info)

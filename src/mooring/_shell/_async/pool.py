@@ -98,8 +98,13 @@ class AsyncPool(AsyncSection):
             return None
         driver = cast("AsyncHTTP1Driver", lease.driver)
         if ticket.reused and not driver.stream.looks_quiet():
+            self.alone(self._hesitate, ticket)
             return None
         return driver
+
+    def _hesitate(self, ticket: Ticket) -> None:
+        if ticket.core is self.core:
+            self.core.hesitated(ticket)
 
     def _request(self, ticket: Ticket) -> Connection | None:
         core = ticket.core = self.core
@@ -311,19 +316,21 @@ class AsyncPool(AsyncSection):
         if sponsor.waiter is None:
             sponsor.waiter = self.backend.waiter()
         connection.driver = DialProgress()
+        self._dialling.add(connection)  # first: it must not be under way unknown
         connection.task = self.backend.start_dial(
             self._dial, connection, sponsor.waiter, self._dial_dropped
         )
-        self._dialling.add(connection)
 
     async def _dial(self, connection: Connection) -> None:
         """Make *connection* and tell the core how it went."""
+        progress = connection.driver
         try:
             route = cast("Route", connection.host.key)
-            driver = await self._dialer.dial(
-                route, connection.connect_timeout, connection.driver
-            )
+            timeout = connection.connect_timeout
+            driver = await self._dialer.dial(route, timeout, progress)
         except BaseException as error:
+            if progress.stream is not None:
+                progress.stream.abort()  # nobody else has it
             self._dial_failed(connection, error)
             if not isinstance(error, Exception):
                 raise
@@ -336,6 +343,9 @@ class AsyncPool(AsyncSection):
             raise
 
     def _dialled(self, connection: Connection, driver: AsyncHTTP1Driver) -> None:
+        if self._is_foreign(connection):
+            driver.abort()
+            return
         self._dialling.discard(connection)
         self._open[connection] = driver
         driver.on_noise = partial(self._heard_noise, connection)
@@ -364,6 +374,8 @@ class AsyncPool(AsyncSection):
         self.alone(self._not_dialled, connection, failure)
 
     def _not_dialled(self, connection: Connection, failure: TransportError) -> None:
+        if self._is_foreign(connection):
+            return
         self._dialling.discard(connection)
         if self.teller is not None:
             self.teller.not_opened(connection, failure)
@@ -373,6 +385,12 @@ class AsyncPool(AsyncSection):
                 connection, failure, now=self.now(), timed_out=timed_out
             )
         )
+
+    def _is_foreign(self, connection: Connection) -> bool:
+        """Say whether *connection* is under way for a core that was given up."""
+        if connection.state is not ConnectionState.DIALING:
+            return False
+        return self.core.connections.get(connection.number) is not connection
 
     def _heard_noise(self, connection: Connection) -> None:
         """An idle connection received something: it cannot be used any more."""

@@ -151,7 +151,8 @@ class Section:
         dialling, self._dialling = self._dialling, set()
         for connection in dialling:
             connection.state = ConnectionState.CLOSED
-            connection.task.cancel()
+            if connection.task is not None:
+                connection.task.cancel()
         drivers, self._open = self._open, {}
         for connection, driver in drivers.items():
             connection.state = ConnectionState.CLOSED

@@ -11,7 +11,7 @@ import sys
 import warnings
 from collections.abc import Callable, Mapping
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
 from .. import __version__
 from .._body.decode import supported_codings
@@ -30,10 +30,14 @@ from .._messages.request import Request
 from .._url import URL, QueryParams
 
 if TYPE_CHECKING:
+    import ssl
+
     from .._body.streams import AsyncByteStream, SyncByteStream
+    from .._config import Limits
     from .._messages.response import Response
     from .._types import (
         AuthTypes,
+        CertTypes,
         CookieTypes,
         HeaderTypes,
         QueryParamTypes,
@@ -49,6 +53,7 @@ __all__ = [
     "USE_CLIENT_DEFAULT",
     "BaseClient",
     "ClientState",
+    "TransportSettings",
     "UseClientDefault",
 ]
 
@@ -71,6 +76,17 @@ class UseClientDefault:
 
 
 USE_CLIENT_DEFAULT = UseClientDefault()
+
+
+class TransportSettings(TypedDict):
+    """What a client tells each transport that it makes."""
+
+    verify: ssl.SSLContext | str | bool
+    cert: CertTypes | None
+    trust_env: bool
+    http1: bool
+    http2: bool
+    limits: Limits
 
 
 class ClientState(enum.Enum):

@@ -48,12 +48,10 @@ class ConnectionOpened(_Event):
 
     Example::
 
-    def watch(event: mooring.PoolEvent) -> None:
-        if isinstance(event, mooring.ConnectionOpened):
-            print(event.origin, event.took)
-
-
-    client = mooring.Client(on_event=watch)
+        >>> slow = []
+        >>> def watch(event):
+        ...     if isinstance(event, ConnectionOpened) and event.took > 1:
+        ...         slow.append(event.origin)
     """
 
     protocol: str

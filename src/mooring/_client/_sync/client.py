@@ -23,6 +23,7 @@ from ..base import (
     BaseClient,
     ClientState,
     EventHook,
+    TransportSettings,
     UseClientDefault,
     keep_drained_body,
     warn_of_request_cookies,
@@ -97,7 +98,7 @@ class Client(Verbs, ServerSentEvents, BaseClient):
         trust_env: Take settings from environment variables.
         default_encoding: Charset of text that names none, or a function that detects
             it from the body.
-        on_event: Called with every event of the pool, see :data:`mooring.PoolEvent`.
+        on_event: Called with every event of the pool, see ``mooring.PoolEvent``.
         debug: Remember where each request is made, for reports of the pool. ``None``
             asks the environment variable ``MOORING_DEBUG``.
 
@@ -152,22 +153,22 @@ class Client(Verbs, ServerSentEvents, BaseClient):
             from ..._transports.settings import proxies_are_to_come
 
             raise proxies_are_to_come()
-        self._transport = self._init_transport(
-            verify=verify,
-            cert=cert,
-            trust_env=trust_env,
-            http1=http1,
-            http2=http2,
-            limits=limits,
-            transport=transport,
-            on_event=on_event,
-            debug=debug,
-        )
-        settings = (verify, cert, trust_env, http1, http2, limits)
+        # Not given to _init_transport: those who override it take httpx's arguments.
+        self._on_event = on_event
+        self._debug = debug
+        settings: TransportSettings = {
+            "verify": verify,
+            "cert": cert,
+            "trust_env": trust_env,
+            "http1": http1,
+            "http2": http2,
+            "limits": limits,
+        }
+        self._transport = self._init_transport(**settings, transport=transport)
         self._mounts = arrange_mounts(
             mounts or {},
             environment_proxies() if trust_env and transport is None else {},
-            lambda found: self._init_proxy_transport(found, *settings),
+            lambda found: self._init_proxy_transport(found, **settings),
         )
         self._state = ClientState.UNOPENED
 
@@ -180,9 +181,6 @@ class Client(Verbs, ServerSentEvents, BaseClient):
         http2: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         transport: BaseTransport | None = None,
-        *,
-        on_event: Callable[[PoolEvent], object] | None = None,
-        debug: bool | None = None,
     ) -> BaseTransport:
         if transport is not None:
             return transport
@@ -196,8 +194,8 @@ class Client(Verbs, ServerSentEvents, BaseClient):
             http1=http1,
             http2=http2,
             limits=limits,
-            on_event=on_event,
-            debug=debug,
+            on_event=self._on_event,
+            debug=self._debug,
         )
 
     def _init_proxy_transport(

@@ -52,7 +52,7 @@ class HTTPTransport(BaseTransport):
         local_address: address to connect from.
         retries: how often a failed *connect* is tried again.
         socket_options: passed to ``setsockopt`` before connecting.
-        on_event: called with every event of the pool, see :data:`mooring.PoolEvent`.
+        on_event: called with every event of the pool, see ``mooring.PoolEvent``.
         debug: remember where each request is made, for reports of the pool; ``None``
             asks the environment variable ``MOORING_DEBUG``.
     """

@@ -74,6 +74,7 @@ from ._transports.mock import MockTransport
 from ._url import URL, Origin, QueryParams
 
 if TYPE_CHECKING:
+    from ._cli import main
     from ._client.schemes import DigestAuth, NetRCAuth
     from ._io.tls import create_ssl_context
     from ._pool.events import (
@@ -208,6 +209,7 @@ __all__ = [
     "get",
     "head",
     "install_as",
+    "main",
     "options",
     "patch",
     "post",
@@ -252,6 +254,7 @@ _LAZY = {
     "alias_httpx": ".compat.alias",
     "create_ssl_context": "._io.tls",
     "install_as": ".compat.alias",
+    "main": "._cli",
 }
 
 

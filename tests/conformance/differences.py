@@ -21,8 +21,9 @@ class Difference(NamedTuple):
 # mooring is unlike httpx2, and mostly unlike httpx.
 OURS = {
     "ambiguous-hosts": Difference(
-        "`https://127.1/`, `https://0x7f.1/`, `https://a b/`, `https://[bad/` and two"
-        " `@` before the host are URLs.",
+        "`https://127.1/`, `https://0x7f.1/`, `https://a b/` and `https://[bad/` are"
+        " URLs, and so is a backslash or a second `@` before the host, and `//` where"
+        " a path is meant.",
         "`InvalidURL`",
         "Two parsers read them as different hosts, and the one that checks is rarely"
         " the one that connects.",
@@ -59,6 +60,13 @@ OURS = {
         "Control characters are escaped, and 100 characters are enough.",
         "A server must not write to your terminal.",
     ),
+    "cookie-rules": Difference(
+        "Cookies follow Netscape's rules, as `http.cookiejar` knows them: sub-domains"
+        " get them without a `Domain`, `__Host-` means nothing, an odd attribute loses"
+        " the cookie, a letter with an accent breaks the next request.",
+        "They follow RFC 6265bis, as in browsers.",
+        "Servers are written for browsers.",
+    ),
     "cookie-values": Difference(
         "`Cookies({'a': 1})` is taken, and sending it fails.",
         "`TypeError` where it is set.",
@@ -68,6 +76,11 @@ OURS = {
         "`Cookies` cannot be pickled.",
         "They can.",
         "Sessions are worth keeping.",
+    ),
+    "default-ports": Difference(
+        "`HTTP://example.org:80/` keeps its port, because the scheme is in capitals.",
+        "`http://example.org/`",
+        "The two are equal.",
     ),
     "digest": Difference(
         "Digest authentication with `auth-int` alone is not implemented; a challenge"
@@ -112,10 +125,20 @@ OURS = {
         "It is `True`.",
         "Subclasses ask in `__del__`.",
     ),
+    "ipv6-netloc": Difference(
+        "`url.copy_with(netloc=b'[::1]:1')` is an `InvalidURL`.",
+        "It is taken.",
+        "It is what `url.netloc` gives.",
+    ),
     "json-next-to-data": Difference(
         "`json=` next to `data=` or `files=` is dropped silently.",
         "`TypeError`",
         "Half of the body got lost.",
+    ),
+    "links": Difference(
+        "A parameter of a `Link` with a second `=` in it ends the link.",
+        "The value may have one.",
+        "RFC 8288, section 3: it is quoted text.",
     ),
     "odd-codecs": Difference(
         "A charset such as `hex` or `unicode-escape` raises from `text`.",
@@ -165,6 +188,11 @@ OURS = {
         " the texts of errors.",
         "`[secure]` in their place.",
         "Both end up in logs.",
+    ),
+    "spaces-around": Difference(
+        "A space before a URL makes it relative; one behind is sent as `%20`.",
+        "`InvalidURL`",
+        "Browsers drop it and others send it; nobody means it.",
     ),
     "sse-bom": Difference(
         "A byte order mark before the first server-sent event hides that event.",

@@ -249,7 +249,7 @@ class Kit:
         request = self.h.Request(arguments.pop("method", "GET"), url)
         return self.h.Response(status, headers=fields, request=request, **arguments)
 
-    def cookied(self, url: str, *fields: str) -> Any:
+    def cookied(self, url: str, *fields: str | bytes) -> Any:
         """Return a jar that has taken in ``Set-Cookie`` fields from *url*."""
         jar = self.h.Cookies()
         jar.extract_cookies(

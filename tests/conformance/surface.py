@@ -41,16 +41,13 @@ SAMPLES = {
 }
 
 # What the interpreter adds to classes by itself, depending on how they were written.
-_MACHINERY = frozenset(
-    f"__{name}__"
-    for name in (
-        "abstractmethods annotations class class_getitem dataclass_fields"
-        " dataclass_params delattr dict dir doc firstlineno format getattribute"
-        " getstate init init_subclass match_args module new orig_bases parameters"
-        " qualname reduce reduce_ex replace reversed setattr setstate sizeof slots"
-        " static_attributes str subclasshook weakref"
-    ).split()
-)
+_MACHINERY = """
+    abstractmethods annotations class class_getitem dataclass_fields dataclass_params
+    delattr dict dir doc firstlineno format getattribute getstate init init_subclass
+    match_args module new orig_bases parameters qualname reduce reduce_ex replace
+    reversed setattr setstate sizeof slots static_attributes str subclasshook weakref
+"""
+_MACHINERY_NAMES = frozenset(f"__{name}__" for name in _MACHINERY.split())
 # Values that stand for "not given" have an address, and no repr, in httpx.
 _SENTINEL = re.compile(r"<\w+\._\w+\.(\w+) object at 0x[0-9a-f]+>")
 _KIND_MARKS = {
@@ -113,7 +110,7 @@ def _public_bases(cls: type) -> list[str]:
 
 
 def _is_public(name: str) -> bool:
-    is_dunder = name.startswith("__") and name not in _MACHINERY
+    is_dunder = name.startswith("__") and name not in _MACHINERY_NAMES
     return is_dunder or not name.startswith("_")
 
 

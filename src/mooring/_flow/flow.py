@@ -76,8 +76,8 @@ def redirect_flow(
         check_followable(sent, request, replayable=can_replay(request.stream))
         if redirects == max_redirects:
             raise TooManyRedirects(
-                f"{sent.url.host} answered with one redirect more than the"
-                f" {max_redirects} allowed by max_redirects",
+                f"Exceeded maximum allowed redirects: {sent.url.host} answered with"
+                f" one more than max_redirects={max_redirects}",
                 request=request,
             )
         redirects += 1

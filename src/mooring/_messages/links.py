@@ -18,7 +18,8 @@ def parsed_links(value: str) -> list[dict[str, str]]:
         [{'url': 'https://example.org/2', 'rel': 'next'}]
     """
     links = []
-    for item in _BETWEEN_LINKS.split(value.strip(" '\"")) if value else ():
+    value = value.strip(" '\"")
+    for item in _BETWEEN_LINKS.split(value) if value else ():
         url, _, parameters = item.partition(";")
         link = {"url": url.strip("<> '\"")}
         for parameter in parameters.split(";"):

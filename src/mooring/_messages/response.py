@@ -387,6 +387,7 @@ class Response(ResponseHead):
             StreamConsumed: The body was taken already.
             StreamClosed: The response was closed.
         """
+        self._check_streamable()
         stream = self.stream
         if not is_sync_stream(stream):
             raise _wrong_colour("a sync iterator on an async stream")
@@ -471,6 +472,7 @@ class Response(ResponseHead):
 
     async def aiter_raw(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
         """As :meth:`iter_raw`, for asynchronous responses."""
+        self._check_streamable()
         stream = self.stream
         if not is_async_stream(stream):
             raise _wrong_colour("an async iterator on a sync stream")

@@ -311,9 +311,7 @@ class Origin:
         return _restored_origin, (type(self), self._values())
 
 
-def _restored_origin(
-    cls: type[Origin], values: tuple[str, str, int | None]
-) -> Origin:
+def _restored_origin(cls: type[Origin], values: tuple[str, str, int | None]) -> Origin:
     origin = cls.__new__(cls)
     origin._fill(*values)
     return origin

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -220,6 +220,45 @@ def test_a_loop_that_was_closed_in_the_middle_of_a_dial() -> None:
 
         assert 200 == asyncio.run(ask())
         assert not asking.done()
+
+
+# -- bodies ------------------------------------------------------------------------
+
+
+class Plain:
+    """Not a stream by its class, only by what it can do."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"abc"
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b"abc"
+
+
+def plain_request(url: str) -> mooring.Request:
+    stream = cast("mooring.SyncByteStream", Plain())
+    return mooring.Request("POST", url, headers={"Content-Length": "3"}, stream=stream)
+
+
+def test_a_body_that_only_iterates_is_sent() -> None:
+    """Other libraries have stream classes of their own."""
+    with Origin() as origin, mooring.Client() as client:
+        client.send(plain_request(origin.url))
+
+        assert b"abc" == origin.requests[0].body
+
+
+def test_a_body_that_only_iterates_is_sent_by_asyncio() -> None:
+    """The same, awaited."""
+
+    async def main(url: str) -> None:
+        async with mooring.AsyncClient() as client:
+            await client.send(plain_request(url))
+
+    with Origin() as origin:
+        asyncio.run(main(origin.url))
+
+        assert b"abc" == origin.requests[0].body
 
 
 # -- threads -----------------------------------------------------------------------

@@ -13,9 +13,12 @@ if TYPE_CHECKING:
     from .._messages.response import Response
     from .._url import URL
 
-__all__ = ["is_logged", "log_exchange", "redacted_url"]
+__all__ = ["is_logged", "log_exchange", "redacted_url", "stand_in_for"]
 
 _DEBUG = 10
+_INFO = 20
+_REQUEST_LINE = 'HTTP Request: %s %s "%s %d %s"'
+_stood_in_for: list[logging.Logger] = []
 
 _SECRET_PARAMETER = re.compile(
     r"([?&;][^=&;#]*(?:token|key|secret|passw|pwd|sig|code|auth|session|credential)"
@@ -39,21 +42,36 @@ def is_logged() -> bool:
     Who has never imported ``logging`` does not, and need not wait for it: it takes a
     tenth of the time that importing mooring does.
     """
-    return "logging" in sys.modules and _logger().isEnabledFor(_DEBUG)
+    if "logging" not in sys.modules:
+        return False
+    if _logger().isEnabledFor(_DEBUG):
+        return True
+    return any(logger.isEnabledFor(_INFO) for logger in _stood_in_for)
 
 
 def log_exchange(response: Response) -> None:
     """Log the request and status line of *response*; the caller checked the level."""
     request = response.request
-    _logger().debug(
-        'HTTP Request: %s %s "%s %d %s"',
+    facts = (
         request.method,
         redacted_url(request.url),
         response.http_version,
         response.status_code,
         response.reason_phrase,
-        extra={"host": request.url.host, "port": request.url.port},
     )
+    extra = {"host": request.url.host, "port": request.url.port}
+    _logger().debug(_REQUEST_LINE, *facts, extra=extra)
+    for logger in _stood_in_for:
+        logger.info(_REQUEST_LINE, *facts, extra=extra)
+
+
+def stand_in_for(name: str) -> None:
+    """Write request lines to the logger *name* as well, where its own library did."""
+    import logging
+
+    logger = logging.getLogger(name)
+    if logger not in _stood_in_for:
+        _stood_in_for.append(logger)
 
 
 @lru_cache(maxsize=1)

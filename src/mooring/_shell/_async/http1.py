@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
+from collections.abc import AsyncIterable, Callable
+from typing import TypeAlias, cast
 
-from mooring._body.streams import AsyncByteStream, ByteStream, aclose_iterator
+from mooring._body.streams import ByteStream, aclose_iterator
 from mooring._errors import (
     ReadError,
     ReadTimeout,
@@ -25,6 +25,7 @@ from mooring._protocol.http1_write import RequestHead
 from mooring._shell.failures import forget_frames, reason_of
 
 HEADERS = Phase.HEADERS
+Pieces: TypeAlias = AsyncIterable[bytes]
 
 
 class AsyncHTTP1Driver:
@@ -96,7 +97,9 @@ class AsyncHTTP1Driver:
             if isinstance(stream, ByteStream):
                 await self._write(self._whole(data, stream.body), write_timeout)
             else:
-                await self._send_pieces(data, stream, write_timeout)
+                # Anything that can be iterated over; the client has seen to that.
+                body = cast("Pieces", stream)
+                await self._send_pieces(data, body, write_timeout)
         except WriteError as error:
             if error is not self._write_failure:
                 raise  # the body's own: it may come from another connection
@@ -121,10 +124,9 @@ class AsyncHTTP1Driver:
         return head + protocol.body(body) + protocol.end_body()
 
     async def _send_pieces(
-        self, head: bytes, stream: object, timeout: float | None
+        self, head: bytes, stream: Pieces, timeout: float | None
     ) -> None:
         protocol = self.protocol
-        assert isinstance(stream, AsyncByteStream)
         await self._write(head, timeout)
         self.body_begun = True
         pieces = aiter(stream)

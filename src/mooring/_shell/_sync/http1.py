@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Iterable, Callable
+from typing import TypeAlias, cast
 
-from mooring._body.streams import SyncByteStream, ByteStream, close_iterator
+from mooring._body.streams import ByteStream, close_iterator
 from mooring._errors import (
     ReadError,
     ReadTimeout,
@@ -25,6 +25,7 @@ from mooring._protocol.http1_write import RequestHead
 from mooring._shell.failures import forget_frames, reason_of
 
 HEADERS = Phase.HEADERS
+Pieces: TypeAlias = Iterable[bytes]
 
 
 class HTTP1Driver:
@@ -96,7 +97,9 @@ class HTTP1Driver:
             if isinstance(stream, ByteStream):
                 self._write(self._whole(data, stream.body), write_timeout)
             else:
-                self._send_pieces(data, stream, write_timeout)
+                # Anything that can be iterated over; the client has seen to that.
+                body = cast("Pieces", stream)
+                self._send_pieces(data, body, write_timeout)
         except WriteError as error:
             if error is not self._write_failure:
                 raise  # the body's own: it may come from another connection
@@ -121,10 +124,9 @@ class HTTP1Driver:
         return head + protocol.body(body) + protocol.end_body()
 
     def _send_pieces(
-        self, head: bytes, stream: object, timeout: float | None
+        self, head: bytes, stream: Pieces, timeout: float | None
     ) -> None:
         protocol = self.protocol
-        assert isinstance(stream, SyncByteStream)
         self._write(head, timeout)
         self.body_begun = True
         pieces = iter(stream)

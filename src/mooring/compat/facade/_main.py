@@ -1,0 +1,5 @@
+"""``httpx._main``: the command line."""
+
+from ..._cli import main
+
+__all__ = ["main"]

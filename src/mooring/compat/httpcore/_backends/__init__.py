@@ -1,0 +1,1 @@
+"""Where httpcore keeps its network backends."""

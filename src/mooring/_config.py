@@ -94,8 +94,8 @@ class Timeout:
             return
         if isinstance(timeout, UnsetType) and UNSET in (connect, read, write, pool):
             raise ValueError(
-                "mooring.Timeout must either include a default, or set all four parameters"
-                " explicitly."
+                "mooring.Timeout must either include a default, or set all four"
+                " parameters explicitly."
             )
         default = None if isinstance(timeout, UnsetType) else timeout
         self._set(

@@ -236,8 +236,9 @@ class Plain:
 
 
 def plain_request(url: str) -> mooring.Request:
-    stream = cast("mooring.SyncByteStream", Plain())
-    return mooring.Request("POST", url, headers={"Content-Length": "3"}, stream=stream)
+    request = mooring.Request("POST", url, headers={"Content-Length": "3"})
+    request.stream = cast("mooring.SyncByteStream", Plain())
+    return request
 
 
 def test_a_body_that_only_iterates_is_sent() -> None:

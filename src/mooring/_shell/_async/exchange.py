@@ -14,6 +14,7 @@ from mooring._pool.model import Reason, Ticket
 from mooring._pool.retry import Facts
 from mooring._shell._async.body import AsyncHTTP1Body
 from mooring._shell._async.http1 import AsyncHTTP1Driver
+from mooring._shell._async.network_stream import AsyncNetworkStream, AsyncUpgradedBody
 from mooring._shell._async.pool import AsyncPool
 from mooring._shell.failures import with_note
 from mooring._shell.options import checked_priority
@@ -119,11 +120,18 @@ def _response(
     lease = ticket.connection
     stream: AsyncByteStream
     status, headers = protocol.status, protocol.headers
-    extensions = {
+    extensions: dict[str, object] = {
         "http_version": protocol.http_version,
         "reason_phrase": protocol.reason,
+        "network_stream": connection.network_stream,
     }
-    if protocol.complete:
+    if protocol.upgraded:
+        # One of its own, which nobody has but the caller: see its finalizer.
+        network_stream = AsyncNetworkStream(connection)
+        pool.detach(ticket, network_stream, protocol.trailing)
+        extensions["network_stream"] = network_stream
+        stream = AsyncUpgradedBody(network_stream)
+    elif protocol.complete:
         stream = ByteStream(b"".join(protocol.take_body()))
         pool.release(
             ticket,

@@ -22,6 +22,7 @@ from mooring._pool.model import Ticket
 from mooring._pool.wording import seconds
 from mooring._protocol.http1 import HTTP1Connection
 from mooring._protocol.http1_write import RequestHead
+from mooring._shell._async.network_stream import AsyncNetworkStream
 from mooring._shell.failures import forget_frames, reason_of
 
 HEADERS = Phase.HEADERS
@@ -40,6 +41,7 @@ class AsyncHTTP1Driver:
         "_write_failure",
         "body_begun",
         "info",
+        "network_stream",
         "on_noise",
         "peer",
         "protocol",
@@ -58,6 +60,7 @@ class AsyncHTTP1Driver:
         self.peer = peer
         self.info = info
         self.protocol = HTTP1Connection(peer)
+        self.network_stream = AsyncNetworkStream(self)
         self.sent = False
         """A byte of the request may have reached the network."""
         self.body_begun = False

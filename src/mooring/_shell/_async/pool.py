@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mooring._io.base import AsyncBackend
     from mooring._pool.route import Route
     from mooring._pool.stats import PoolStats
+    from mooring._shell._async.network_stream import AsyncNetworkStream
     from mooring._shell.telling import Teller
 
 QUEUED = TicketState.QUEUED
@@ -218,8 +219,13 @@ class AsyncPool(AsyncSection):
 
     def cancel(self, ticket: Ticket, reason: Reason) -> None:
         """Give up, at whatever stage; does nothing once the ticket is done."""
-        self._left_behind.append((ticket, None, reason))
+        self._left_behind.append(partial(self._cancel, ticket, reason))
         self._sweep()
+
+    def _cancel(self, ticket: Ticket, reason: Reason) -> None:
+        if ticket.core is self.core:
+            now = self.now()
+            self._perform(self.core.cancelled(ticket, now=now, reason=reason))
 
     def release(
         self,
@@ -233,7 +239,8 @@ class AsyncPool(AsyncSection):
         connection.stream.on_noise(connection.on_noise)
         if self._inside == get_ident():
             # The collector struck there, and somebody's finalizer closes a response.
-            self._left_behind.append((ticket, generation, reason))
+            end = partial(self._end_lease, ticket, generation, reason)
+            self._left_behind.append(end)
         elif connection.protocol.keep_alive is not None:
             terms = connection.protocol.keep_alive
             self.alone(self._end_lease, ticket, generation, reason, terms)
@@ -281,6 +288,33 @@ class AsyncPool(AsyncSection):
                 self.teller.leaked(ticket)
             self.teller.releasing(ticket, reason)
 
+    def detach(
+        self, ticket: Ticket, network_stream: AsyncNetworkStream, leading: bytes
+    ) -> None:
+        """Let the caller have the connection: another protocol has begun on it."""
+        connection = self.alone(self._detach, ticket)
+        if connection is not None:
+            network_stream.hand_over(self, connection, leading)
+
+    def _detach(self, ticket: Ticket) -> Connection | None:
+        detached: Connection | None = None
+        if ticket.core is self.core:
+            detached = self.core.detached(ticket, ticket.generation)
+        return detached
+
+    def close_detached(self, connection: Connection) -> None:
+        """The caller is done with a connection that was detached."""
+        self.alone(self._close_detached, connection)
+
+    def close_detached_soon(self, connection: Connection) -> None:
+        """The same, from a finalizer."""
+        self._left_behind.append(partial(self._close_detached, connection))
+        self.backend.call_soon(self._sweep_if_free)
+
+    def _close_detached(self, connection: Connection) -> None:
+        if self.core.connections.get(connection.number) is connection:
+            self._perform(self.core.detached_closed(connection, now=self.now()))
+
     def release_soon(self, ticket: Ticket, generation: int) -> None:
         """End the lease of an abandoned response, from wherever that is noticed.
 
@@ -288,7 +322,8 @@ class AsyncPool(AsyncSection):
         that is not the loop's.
         """
         ticket.is_orphan = True
-        self._left_behind.append((ticket, generation, Reason.ABANDONED))
+        end = partial(self._end_lease, ticket, generation, Reason.ABANDONED)
+        self._left_behind.append(end)
         self.backend.call_soon(self._sweep_if_free)
 
     def _refusal(self, ticket: Ticket) -> TransportError:

@@ -14,6 +14,7 @@ from mooring._pool.model import Reason, Ticket
 from mooring._pool.retry import Facts
 from mooring._shell._sync.body import HTTP1Body
 from mooring._shell._sync.http1 import HTTP1Driver
+from mooring._shell._sync.network_stream import NetworkStream, UpgradedBody
 from mooring._shell._sync.pool import Pool
 from mooring._shell.failures import with_note
 from mooring._shell.options import checked_priority
@@ -119,11 +120,18 @@ def _response(
     lease = ticket.connection
     stream: SyncByteStream
     status, headers = protocol.status, protocol.headers
-    extensions = {
+    extensions: dict[str, object] = {
         "http_version": protocol.http_version,
         "reason_phrase": protocol.reason,
+        "network_stream": connection.network_stream,
     }
-    if protocol.complete:
+    if protocol.upgraded:
+        # One of its own, which nobody has but the caller: see its finalizer.
+        network_stream = NetworkStream(connection)
+        pool.detach(ticket, network_stream, protocol.trailing)
+        extensions["network_stream"] = network_stream
+        stream = UpgradedBody(network_stream)
+    elif protocol.complete:
         stream = ByteStream(b"".join(protocol.take_body()))
         pool.release(
             ticket,

@@ -21,7 +21,6 @@ from mooring._pool.model import (
     Connection,
     ConnectionState,
     PoolLimits,
-    Reason,
     Refusal,
     Ticket,
     TicketState,
@@ -53,8 +52,8 @@ class Section:
         """The thread in the critical section, 0 when nobody is."""
         self.now = backend.now
         self.call_at = backend.call_at
-        self._left_behind: deque[tuple[Ticket, int | None, Reason | None]] = deque()
-        """Leases that are over, for whoever is in the critical section."""
+        self._left_behind: deque[Callable[[], None]] = deque()
+        """What is to be done in the critical section, by whoever is there next."""
         self._open: dict[Connection, HTTP1Driver] = {}
         self._dialling: set[Connection] = set()
         self._waiting: set[Ticket] = set()
@@ -116,18 +115,7 @@ class Section:
 
     def _end_left_behind(self) -> None:
         while self._left_behind:
-            ticket, generation, reason = self._left_behind.popleft()
-            if generation is not None:
-                self._end_lease(ticket, generation, reason)
-            elif ticket.core is self.core:
-                assert reason is not None
-                now = self.now()
-                self._perform(self.core.cancelled(ticket, now=now, reason=reason))
-
-    def _end_lease(
-        self, ticket: Ticket, generation: int, reason: Reason | None
-    ) -> None:
-        raise NotImplementedError
+            self._left_behind.popleft()()
 
     def _start_dial(self, connection: Connection) -> None:
         raise NotImplementedError

@@ -51,16 +51,20 @@ def proxy_settings(environ: Mapping[str, str]) -> dict[str, Setting]:
     HTTP_PROXY is what a visitor sent as the header "Proxy" and does not count
     (CVE-2016-5386).
     """
+    # Names first: every value that is looked at costs, and this is for each client.
+    variables = [name for name in environ if name[-6:].lower() == "_proxy"]
+    if not variables:
+        return {}
     found: dict[str, Setting] = {}
-    for variable, value in environ.items():
-        if variable[-6:].lower() == "_proxy" and value:
+    for variable in variables:
+        if value := environ[variable]:
             found[variable[:-6].lower()] = Setting(value, variable)
     if "REQUEST_METHOD" in environ:
         found.pop("http", None)
-    for variable, value in environ.items():
+    for variable in variables:
         if variable[-6:] == "_proxy":
             name = variable[:-6].lower()
-            if value:
+            if value := environ[variable]:
                 found[name] = Setting(value, variable)
             else:
                 found.pop(name, None)

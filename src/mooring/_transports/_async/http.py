@@ -14,7 +14,6 @@ from mooring._shell import failures
 from mooring._shell._async.dial import AsyncDialer
 from mooring._shell._async.exchange import carry_out
 from mooring._shell._async.pool import AsyncPool
-from mooring._shell.telling import Teller
 from mooring._transports._async.view import AsyncClientPool
 from mooring._transports.base import AsyncBaseTransport
 from mooring._transports.settings import (
@@ -143,6 +142,9 @@ class AsyncHTTPTransport(AsyncBaseTransport):
             dialer = AsyncDialer(backend, self._options)
             teller = None
             if self._on_event is not None:
+                # A dozen dataclasses, which most programs never need.
+                from mooring._shell.telling import Teller
+
                 teller = Teller(self._on_event, backend.now)
             limits = pool_limits(self.pool.limits)
             pool = AsyncPool(backend, limits, dialer, teller=teller, debug=self._debug)

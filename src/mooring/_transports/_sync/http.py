@@ -14,7 +14,6 @@ from mooring._shell import failures
 from mooring._shell._sync.dial import Dialer
 from mooring._shell._sync.exchange import carry_out
 from mooring._shell._sync.pool import Pool
-from mooring._shell.telling import Teller
 from mooring._transports._sync.view import ClientPool
 from mooring._transports.base import BaseTransport
 from mooring._transports.settings import (
@@ -143,6 +142,9 @@ class HTTPTransport(BaseTransport):
             dialer = Dialer(backend, self._options)
             teller = None
             if self._on_event is not None:
+                # A dozen dataclasses, which most programs never need.
+                from mooring._shell.telling import Teller
+
                 teller = Teller(self._on_event, backend.now)
             limits = pool_limits(self.pool.limits)
             pool = Pool(backend, limits, dialer, teller=teller, debug=self._debug)

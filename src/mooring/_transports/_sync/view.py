@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from mooring._config import Limits
 from mooring._pool.dump import summary
 from mooring._pool.model import Ticket
-from mooring._shell.watchdog import Watchdog
 from mooring._transports.settings import NothingYet, fits, pool_limits
 from mooring._url import URL
 
@@ -121,6 +120,9 @@ class ClientPool:
             pool.watchdog.stop()
             pool.watchdog = None
         if self._watch is not None and min(self._watch) < math.inf:
+            # Late: it brings the logging module along.
+            from mooring._shell.watchdog import Watchdog
+
             waiting, held = self._watch
             pool.watchdog = Watchdog(pool, waiting=waiting, held=held)
             pool.watchdog.expect()  # somebody may wait already

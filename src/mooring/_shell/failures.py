@@ -63,6 +63,9 @@ def copied(failure: TransportError) -> TransportError:
     for note in getattr(failure, "__notes__", ()):
         copy.add_note(note)
     copy.__cause__ = failure.__cause__
+    for name in ("code", "exit_code"):
+        if name in vars(failure):  # finer than what its class says
+            setattr(copy, name, vars(failure)[name])
     return copy
 
 

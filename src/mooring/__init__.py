@@ -20,6 +20,7 @@ from ._api import (
     query,
     request,
     stream,
+    websocket,
 )
 from ._body.sse import ServerSentEvent
 from ._body.streams import AsyncByteStream, ByteStream, SyncByteStream
@@ -75,7 +76,16 @@ from ._url import URL, Origin, QueryParams
 
 if TYPE_CHECKING:
     from ._cli import main
+    from ._client._async.websocket_session import AsyncWebSocketSession
+    from ._client._sync.websocket_session import WebSocketSession
     from ._client.schemes import DigestAuth, NetRCAuth
+    from ._client.websocket_errors import (
+        WebSocketDisconnect,
+        WebSocketError,
+        WebSocketInvalidTypeReceived,
+        WebSocketNetworkError,
+        WebSocketUpgradeError,
+    )
     from ._io.tls import create_ssl_context
     from ._pool.events import (
         ConnectFailed,
@@ -120,6 +130,7 @@ __all__ = [
     "AsyncClient",
     "AsyncClientPool",
     "AsyncHTTPTransport",
+    "AsyncWebSocketSession",
     "Auth",
     "BaseTransport",
     "BasicAuth",
@@ -197,6 +208,12 @@ __all__ = [
     "Verdict",
     "WSGITransport",
     "WaiterSnapshot",
+    "WebSocketDisconnect",
+    "WebSocketError",
+    "WebSocketInvalidTypeReceived",
+    "WebSocketNetworkError",
+    "WebSocketSession",
+    "WebSocketUpgradeError",
     "WriteError",
     "WriteTimeout",
     "__description__",
@@ -217,6 +234,7 @@ __all__ = [
     "query",
     "request",
     "stream",
+    "websocket",
 ]
 
 # What these modules import (ssl above all) costs more than the rest of mooring.
@@ -224,6 +242,7 @@ _LAZY = {
     "ASGITransport": "._transports.asgi",
     "AsyncClientPool": "._transports._async.view",
     "AsyncHTTPTransport": "._transports._async.http",
+    "AsyncWebSocketSession": "._client._async.websocket_session",
     "ClientPool": "._transports._sync.view",
     "ConnectFailed": "._pool.events",
     "ConnectionClosed": "._pool.events",
@@ -251,6 +270,12 @@ _LAZY = {
     "Verdict": "._pool.verdict",
     "WSGITransport": "._transports.wsgi",
     "WaiterSnapshot": "._pool.snapshot",
+    "WebSocketDisconnect": "._client.websocket_errors",
+    "WebSocketError": "._client.websocket_errors",
+    "WebSocketInvalidTypeReceived": "._client.websocket_errors",
+    "WebSocketNetworkError": "._client.websocket_errors",
+    "WebSocketUpgradeError": "._client.websocket_errors",
+    "WebSocketSession": "._client._sync.websocket_session",
     "alias_httpx": ".compat.alias",
     "create_ssl_context": "._io.tls",
     "install_as": ".compat.alias",

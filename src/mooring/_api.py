@@ -9,12 +9,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ._client._sync.client import Client
+from ._client.websocket_settings import (
+    DEFAULT_KEEPALIVE_PING_INTERVAL_SECONDS,
+    DEFAULT_KEEPALIVE_PING_TIMEOUT_SECONDS,
+    DEFAULT_MAX_MESSAGE_SIZE_BYTES,
+    DEFAULT_QUEUE_SIZE,
+)
 from ._config import DEFAULT_TIMEOUT_CONFIG
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
+    from ._client._sync.websocket_session import WebSocketSession
     from ._messages.response import Response
     from ._types import (
         AuthTypes,
@@ -40,6 +47,7 @@ __all__ = [
     "query",
     "request",
     "stream",
+    "websocket",
 ]
 
 
@@ -429,3 +437,56 @@ def query(
         timeout=timeout,
         trust_env=trust_env,
     )
+
+
+@contextmanager
+def websocket(
+    url: URL | str,
+    *,
+    params: QueryParamTypes | None = None,
+    headers: HeaderTypes | None = None,
+    cookies: CookieTypes | None = None,
+    auth: AuthTypes | None = None,
+    proxy: ProxyTypes | None = None,
+    follow_redirects: bool = False,
+    timeout: TimeoutTypes = DEFAULT_TIMEOUT_CONFIG,
+    verify: ssl.SSLContext | str | bool = True,
+    trust_env: bool = True,
+    subprotocols: list[str] | None = None,
+    max_message_size_bytes: int = DEFAULT_MAX_MESSAGE_SIZE_BYTES,
+    queue_size: int = DEFAULT_QUEUE_SIZE,
+    keepalive_ping_interval_seconds: float
+    | None = DEFAULT_KEEPALIVE_PING_INTERVAL_SECONDS,
+    keepalive_ping_timeout_seconds: float
+    | None = DEFAULT_KEEPALIVE_PING_TIMEOUT_SECONDS,
+) -> Iterator[WebSocketSession]:
+    """Open a WebSocket; it is closed on leaving the context.
+
+    Arguments as for ``request`` and ``Client.websocket``::
+
+        with mooring.websocket("wss://example.org/chat") as ws:
+            ws.send_text("hello")
+            answer = ws.receive_text(timeout=5)
+    """
+    with (
+        Client(
+            cookies=cookies,
+            proxy=proxy,
+            verify=verify,
+            timeout=timeout,
+            trust_env=trust_env,
+        ) as client,
+        client.websocket(
+            url,
+            params=params,
+            headers=headers,
+            auth=auth,
+            follow_redirects=follow_redirects,
+            subprotocols=subprotocols,
+            max_message_size_bytes=max_message_size_bytes,
+            queue_size=queue_size,
+            keepalive_ping_interval_seconds=keepalive_ping_interval_seconds,
+            keepalive_ping_timeout_seconds=keepalive_ping_timeout_seconds,
+        ) as session,
+    ):
+        yield session

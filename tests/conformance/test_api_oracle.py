@@ -20,14 +20,7 @@ OURS = facts_of(mooring)
 THEIRS = {**facts_of(httpx), **facts_of(httpx2)}
 
 # Patterns of names, and why mooring has not got them.
-TO_COME = "to come in this version"
-MISSING = dict.fromkeys(
-    [
-        "*Client.websocket*",
-        "websocket*",
-    ],
-    TO_COME,
-)
+MISSING: dict[str, str] = {}
 
 # Patterns of names that differ, and why.
 CHANGED = {
@@ -64,6 +57,7 @@ ADDED = {
         ],
         POOL,
     ),
+    "*WebSocket*": "httpx2 has them in a module of their own, httpx2.websockets",
     "*.code": "what happened, as a word that stays",
     "*.exit_code": "for programs of the command line",
     "*.*close(drain=)": "let requests in flight come to their end",

@@ -11,6 +11,7 @@ import gc
 import math
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Container, Iterable, Iterator
+from functools import cached_property
 
 from mooring._pool.alarms import Alarms
 from mooring._pool.chain import Chain, Link
@@ -27,6 +28,7 @@ from mooring._pool.model import (
     TicketState,
 )
 from mooring._pool.queue import Queue
+from mooring._pool.stats import PoolStats
 
 DIALING = ConnectionState.DIALING
 IDLE = ConnectionState.IDLE
@@ -108,6 +110,10 @@ class Picture:
         self._of_host: dict[Host, list[Connection]] = {}
         for c in self.connections:
             self._of_host.setdefault(c.host, []).append(c)
+
+    @cached_property
+    def stats(self) -> PoolStats:
+        return self.core.stats()
 
     def of_state(self, *states: ConnectionState) -> list[Connection]:
         return [c for c in self.connections if c.state in states]
@@ -496,7 +502,7 @@ def _idle_order(p: Picture) -> Iterator[str]:
 
 @invariant(29)
 def _conservation(p: Picture) -> Iterator[str]:
-    stats = p.core.stats()
+    stats = p.stats
     ended = stats.dials_ok + stats.dials_failed + stats.dials_aborted
     if stats.dials != ended + len(p.dialing):
         yield f"{stats.dials} dials, {ended} ended, {len(p.dialing)} go on"
@@ -522,7 +528,7 @@ def _memory(p: Picture) -> Iterator[str]:
 
 @invariant(33)
 def _metrics(p: Picture) -> Iterator[str]:
-    stats = p.core.stats()
+    stats = p.stats
     expected = {
         "connections": len(p.connections),
         "dialing": len(p.dialing),

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from mooring._pool.effects import Abort, Close, Dial, Emptied, Rearm, Wake
 from mooring._pool.model import (
     Connection,
+    ConnectionState,
     Protocol,
-    Reason,
     Refusal,
     Ticket,
     TicketState,
@@ -97,7 +97,12 @@ class Before:
         self.now = h.now
         self.is_closing = h.is_closing
         self.expired = overdue(core, h.now)
-        self.stats = core.stats()
+        self.stats = h.stats
+
+    def state(self, connection: Connection) -> ConnectionState | None:
+        """What *connection* was, if it was."""
+        state, _ = self.connections.get(connection, (None, 0))
+        return state
 
     def alive(self) -> Iterator[tuple[Ticket, Was]]:
         for ticket, was in self.tickets.items():
@@ -163,14 +168,13 @@ def _no_dead_lease(h: Harness, before: Before, event: Event) -> Iterator[str]:
         c = ticket.connection
         if c is None:
             continue
-        if c.state is not BUSY and c.leaving is not Reason.WORN:
+        if c.state not in (BUSY, DRAINING):  # (one that wore out goes at once)
             yield f"{c} was leased"
         if c.served > h.core.limits.max_requests_per_connection:
             yield f"{c} was leased {c.served} times"
         if c in before.expired and not h.went_back:
             yield f"{ticket} got {c}, which had expired"
-        state, _ = before.connections.get(c, (None, 0))
-        if state is DRAINING:
+        if before.state(c) is DRAINING:
             yield f"{ticket} got {c}, which was on its way out"
 
 
@@ -275,12 +279,14 @@ def _cancel_neutrality(h: Harness, before: Before, event: Event) -> Iterator[str
             yield f"{ticket} lost its dial"
         elif was.connection and ticket.connection is not was.connection:
             yield f"{ticket} lost its connection"
-    begun = {e.connection.host for e in h.effects if isinstance(e, Dial)}
+    begun = {e.connection.host: e.connection for e in h.effects if isinstance(e, Dial)}
     for effect in h.effects:
         if not isinstance(effect, Abort) or h.core.inline_dials:
             continue
-        dial = effect.connection
-        if dial.host in begun and h.now < dial.since + dial.connect_timeout:
+        dial, anew = effect.connection, begun.get(effect.connection.host)
+        if anew is None:
+            continue
+        if h.now < dial.since + min(dial.connect_timeout, anew.connect_timeout):
             yield f"{dial} is called off and begun anew"
 
 
@@ -307,8 +313,11 @@ def _first_come(h: Harness, before: Before, event: Event) -> Iterator[str]:
     if not waiting:
         return
     for ticket in served(h, before):
+        taken = ticket.connection
+        idle = taken is not None and before.state(taken) is IDLE
         for other in waiting:
             can = other.dial is None or not h.core.inline_dials
+            can &= not (idle and other.distrusts_idle)
             if other.key == ticket.key and rank(other) < rank(ticket) and can:
                 yield f"{ticket} was served before {other}"
 
@@ -429,6 +438,8 @@ def _failure_scope(h: Harness, before: Before, event: Event) -> Iterator[str]:
             continue
         if not depended:
             yield f"{ticket} fails with {dial}"
+        if event.timed_out and ticket.connect_timeout > dial.connect_timeout:
+            yield f"{ticket} fails with {dial} and had time of its own left"
         if event.verb == "dial fail" and ticket.failure is not event.failure:
             yield f"{ticket} fails with {ticket.failure}"
 

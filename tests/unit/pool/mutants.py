@@ -138,7 +138,7 @@ class LosesTheFailedSlot(Deaf):
         timed_out: bool = False,
     ) -> Effects:
         self.deaf = connection.state is DIALING
-        return super().dial_failed(connection, failure, now=now)
+        return super().dial_failed(connection, failure, now=now, timed_out=timed_out)
 
 
 class LosesTheDeadSlot(Deaf):
@@ -515,7 +515,7 @@ class FailsTheWholeHost(PoolCore):
         if connection.state is DIALING:
             for ticket in connection.host.waiting:
                 self._fail_queued(ticket, failure)
-        return super().dial_failed(connection, failure, now=now)
+        return super().dial_failed(connection, failure, now=now, timed_out=timed_out)
 
 
 class ClimbsTheLadder(PoolCore):
@@ -535,7 +535,9 @@ class ClimbsTheLadder(PoolCore):
                 self._uncover(ticket, connection, now)
         hint, connection.host.hint = connection.host.hint, Protocol.HTTP1
         try:
-            return super().dial_failed(connection, failure, now=now)
+            return super().dial_failed(
+                connection, failure, now=now, timed_out=timed_out
+            )
         finally:
             connection.host.hint = hint
 

@@ -84,10 +84,14 @@ def test_a_closed_connection_that_comes_back_is_noticed() -> None:
 
 def test_a_closed_connection_on_a_list_is_noticed() -> None:
     """30: nothing of the pool leads to what is over."""
-    h = Harness()
+
+    class Sentimental(PoolCore):
+        """It has room for one attribute more."""
+
+    h = Harness(core=Sentimental)
     connection = h.idle("a")
     h.die(connection)
-    h.core.__dict__["souvenirs"] = [connection]
+    vars(h.core)["souvenirs"] = [connection]
     with pytest.raises(Broken, match="30 bounded memory"):
         check_memory(h.core)
 

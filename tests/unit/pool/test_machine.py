@@ -1,4 +1,4 @@
-"""Random histories of a pool: every input, many keys, many limits."""
+"""Random histories of a pool: every input, many keys, many limits, any clock."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from .invariants import LEASED
 
 T = TypeVar("T")
 
-PLAIN = ("a", "b", "c")
-SHARED = ("m", "n")
+PLAIN = ("a", "b", "c", "d", "e")
+SHARED = ("m", "n", "o")
 LIMITS = st.builds(
     PoolLimits,
     max_connections=st.sampled_from([1, 2, 3, 4, math.inf]),
@@ -39,7 +39,13 @@ LIMITS = st.builds(
     max_per_host=st.sampled_from([1, 2, math.inf]),
     max_shared_per_host=st.sampled_from([1, 2]),
     bypass_budget=st.sampled_from([0, 1, 4]),
+    per_host=st.sampled_from([{}, {}, {"a": 1, "m": 2}]),
+    max_connection_age=st.sampled_from([math.inf, math.inf, 5.0]),
+    age_jitter=st.sampled_from([0.0, 0.5]),
+    max_requests_per_connection=st.sampled_from([math.inf, math.inf, 1, 2]),
 )
+SECONDS = st.sampled_from([0.5, 1.0, 1.0, 3.0, 100.0, 1e6, -0.5, -1.0, -100.0, -1e6])
+"""How far the clock goes, or jumps: a laptop sleeps, somebody sets the time."""
 PICK = st.integers(0, 255)
 TIMEOUTS = st.sampled_from([0.0, 1.0, 3.0, math.inf])
 FACTS = st.builds(
@@ -72,13 +78,19 @@ class PoolMachine(RuleBasedStateMachine):
 
     # -- tickets ----------------------------------------------------------
 
-    @rule(key=st.sampled_from(PLAIN + SHARED), pool=TIMEOUTS, connect=TIMEOUTS)
-    def request(self, key: str, pool: float, connect: float) -> None:
+    @rule(
+        key=st.sampled_from(PLAIN + SHARED),
+        pool=TIMEOUTS,
+        connect=TIMEOUTS,
+        priority=st.sampled_from([0, 0, 0, 1, -1]),
+    )
+    def request(self, key: str, pool: float, connect: float, priority: int) -> None:
         self.h.request(
             key,
             multiplex=key in SHARED,
             pool_timeout=pool,
             connect_timeout=connect,
+            priority=priority,
         )
 
     @precondition(lambda self: self.h.tickets)
@@ -106,13 +118,24 @@ class PoolMachine(RuleBasedStateMachine):
         n=PICK,
         reason=st.sampled_from([None, None, None, Reason.UNUSABLE, Reason.ABANDONED]),
         zombie=st.booleans(),
+        keepalive=st.sampled_from([None, None, None, 0.0, 2.0]),
+        remaining=st.sampled_from([None, None, None, 0, 1]),
     )
-    def release(self, n: int, reason: Reason | None, zombie: bool) -> None:
+    def release(
+        self,
+        n: int,
+        reason: Reason | None,
+        zombie: bool,
+        keepalive: float | None,
+        remaining: int | None,
+    ) -> None:
         ticket = picked(self.h.in_state(*LEASED), n)
         assert ticket.connection is not None
         zombie &= ticket.connection.protocol is Protocol.HTTP2
         generation = ticket.generation
-        self.h.release(ticket, reason, zombie=zombie)
+        self.h.release(
+            ticket, reason, zombie=zombie, keepalive=keepalive, remaining=remaining
+        )
         self.h.release_as(ticket, generation, reason)
 
     @precondition(lambda self: self.h.tickets)
@@ -204,9 +227,24 @@ class PoolMachine(RuleBasedStateMachine):
     def tick(self) -> None:
         self.h.tick()
 
-    @rule(seconds=st.sampled_from([0.5, 1.0, 1.0, 3.0, 100.0, -1.0]))
+    @rule(seconds=SECONDS)
     def move_clock(self, seconds: float) -> None:
         self.h.move_clock(seconds)
+
+    @rule(limits=LIMITS)
+    def set_limits(self, limits: PoolLimits) -> None:
+        self.h.set_limits(limits)
+
+    @rule()
+    def say_again(self) -> None:
+        """Everything that is over is reported once more."""
+        self.h.say_again()
+
+    @precondition(lambda self: len(self.h.tickets) > 12)
+    @rule(n=st.integers(0, 7))
+    def drain(self, n: int) -> None:
+        if n == 0:
+            self.h.drain()
 
     @precondition(lambda self: len(self.h.tickets) > 12)
     @rule(n=st.integers(0, 7))

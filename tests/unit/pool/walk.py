@@ -35,11 +35,12 @@ FACTS = {"lost": LOST, "answered": ANSWERED, "refused": REFUSED}
 # fmt: off
 EVENTS = frozenset((
     "request", "activate", "cancel", "time-out", "release", "break", "zombie", "fail",
-    "found-dead", "detach", "close-detached", "dial-ok", "dial-fail", "die", "retire",
-    "cap", "confirm", "tick", "wait", "back", "close", "drain", "set-limits",
+    "found-dead", "detach", "close-detached", "dial-ok", "dial-fail", "dial-times-out",
+    "die", "retire", "cap", "confirm", "tick", "wait", "back", "close", "drain",
+    "set-limits",
 ))
 # fmt: on
-TIMELESS = EVENTS - {"time-out", "tick", "wait", "back"}
+TIMELESS = EVENTS - {"time-out", "dial-times-out", "tick", "wait", "back"}
 
 
 class Wish(NamedTuple):
@@ -52,8 +53,12 @@ class Wish(NamedTuple):
     priority: int = 0
 
     def __str__(self) -> str:
-        priority = f", priority {self.priority}" if self.priority else ""
-        return f"{self.key}{priority}"
+        told = f"{self.key}"
+        if self.priority:
+            told += f", priority {self.priority}"
+        if self.connect_timeout < math.inf:
+            told += f", connecting within {self.connect_timeout:g} s"
+        return told
 
 
 class Move(NamedTuple):
@@ -66,13 +71,24 @@ class Move(NamedTuple):
     def __str__(self) -> str:
         what = "" if self.what is None else f" {self.what}"
         who = f" {KIND.get(self.verb, 'ticket')} {self.who}" if self.who else ""
-        if isinstance(self.what, PoolLimits):
+        if isinstance(self.what, int):
+            what = f", {self.what} streams"
+        elif isinstance(self.what, PoolLimits):
             what = f" to {self.what.max_connections} connections"
         return f"{self.verb.replace('-', ' ')}{who}{what}"
 
 
 KIND = dict.fromkeys(
-    ("dial-ok", "dial-fail", "die", "retire", "cap", "confirm", "close-detached"),
+    (
+        "dial-ok",
+        "dial-fail",
+        "dial-times-out",
+        "die",
+        "retire",
+        "cap",
+        "confirm",
+        "close-detached",
+    ),
     "connection",
 ) | {"set-limits": "choice"}
 
@@ -86,6 +102,8 @@ class Alphabet:
     """Keys whose dials may come back as HTTP/2."""
     caps: tuple[int, ...] = (0, 1, 2)
     max_tickets: int = 30
+    unlike: bool = False
+    """Whether the keys differ by more than their names."""
     flips: bool = True
     """Whether a host may speak HTTP/2 on one connection and not on the next."""
     events: frozenset[str] = TIMELESS - {"close", "drain"}
@@ -93,6 +111,8 @@ class Alphabet:
     """How an exchange breaks, where it does."""
     pool_timeout: float = math.inf
     connect_timeout: float = math.inf
+    patient: tuple[float, ...] = ()
+    """Other connect timeouts that tickets may have."""
     priorities: tuple[int, ...] = (0,)
     limits: tuple[PoolLimits, ...] = ()
     """What the limits may be set to."""
@@ -116,12 +136,14 @@ def _all_moves(h: Harness, alphabet: Alphabet) -> Iterator[Move]:
     if len(h.tickets) < alphabet.max_tickets:
         for key in (*alphabet.keys, *alphabet.shared_keys):
             for priority in alphabet.priorities:
-                yield Move("request", what=_wish(key, alphabet, priority))
+                for timeout in (alphabet.connect_timeout, *alphabet.patient):
+                    wish = _wish(key, alphabet, priority, timeout)
+                    yield Move("request", what=wish)
     for ticket in h.tickets:
         yield from _of_ticket(h, ticket, alphabet)
     for connection in list(h.core.connections.values()):
         if connection.state is ConnectionState.DIALING:
-            yield from _of_dial(connection, alphabet)
+            yield from _of_dial(h, connection, alphabet)
         else:
             yield from _of_connection(connection, alphabet)
     for verb in ("tick", "wait"):
@@ -136,12 +158,12 @@ def _all_moves(h: Harness, alphabet: Alphabet) -> Iterator[Move]:
         yield Move("drain")
 
 
-def _wish(key: Hashable, alphabet: Alphabet, priority: int) -> Wish:
+def _wish(key: Hashable, alphabet: Alphabet, priority: int, timeout: float) -> Wish:
     return Wish(
         key,
         key in alphabet.shared_keys,
         alphabet.pool_timeout,
-        alphabet.connect_timeout,
+        timeout,
         priority,
     )
 
@@ -172,7 +194,7 @@ def _of_ticket(h: Harness, ticket: Ticket, alphabet: Alphabet) -> Iterator[Move]
         yield Move("detach", n)
 
 
-def _of_dial(dial: Connection, alphabet: Alphabet) -> Iterator[Move]:
+def _of_dial(h: Harness, dial: Connection, alphabet: Alphabet) -> Iterator[Move]:
     n, hint = dial.number, dial.host.hint
     shared = dial.host.key in alphabet.shared_keys
     free = alphabet.flips or hint is Protocol.UNKNOWN
@@ -182,6 +204,8 @@ def _of_dial(dial: Connection, alphabet: Alphabet) -> Iterator[Move]:
         for cap in alphabet.caps:
             yield Move("dial-ok", n, cap)
     yield Move("dial-fail", n)
+    if h.now >= dial.since + dial.connect_timeout:
+        yield Move("dial-times-out", n)
 
 
 def _of_connection(c: Connection, alphabet: Alphabet) -> Iterator[Move]:
@@ -262,6 +286,9 @@ ACTIONS: dict[str, Callable[[Harness, Move], object]] = {
     "close-detached": lambda h, m: h.close_detached(h.core.connections[m.who]),
     "dial-ok": _dial_ok,
     "dial-fail": lambda h, m: h.dial_fail(h.core.connections[m.who]),
+    "dial-times-out": lambda h, m: h.dial_fail(
+        h.core.connections[m.who], timed_out=True
+    ),
     "die": lambda h, m: h.die(h.core.connections[m.who]),
     "retire": lambda h, m: h.retire(h.core.connections[m.who]),
     "cap": _cap,

@@ -34,6 +34,7 @@ from ..environment import environment_proxies
 from ..log import is_logged, log_exchange
 from .sse import AsyncServerSentEvents
 from .verbs import AsyncVerbs
+from .websocket import AsyncWebSockets
 
 if TYPE_CHECKING:
     import ssl
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
 __all__ = ["AsyncClient"]
 
 
-class AsyncClient(AsyncVerbs, AsyncServerSentEvents, BaseClient):
+class AsyncClient(AsyncVerbs, AsyncServerSentEvents, AsyncWebSockets, BaseClient):
     """Send requests over connections that are kept and shared.
 
     Keep one client for as long as you talk to the same servers; every client has a

@@ -34,6 +34,7 @@ from ..environment import environment_proxies
 from ..log import is_logged, log_exchange
 from .sse import ServerSentEvents
 from .verbs import Verbs
+from .websocket import WebSockets
 
 if TYPE_CHECKING:
     import ssl
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
 __all__ = ["Client"]
 
 
-class Client(Verbs, ServerSentEvents, BaseClient):
+class Client(Verbs, ServerSentEvents, WebSockets, BaseClient):
     """Send requests over connections that are kept and shared.
 
     Keep one client for as long as you talk to the same servers; every client has a

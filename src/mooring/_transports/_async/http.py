@@ -99,7 +99,7 @@ class AsyncHTTPTransport(AsyncBaseTransport):
 
     async def handle_async_request(self, request: Request) -> Response:
         """Send *request*; the response's body may still be on its way."""
-        if request.url.scheme not in ("http", "https"):
+        if request.url.scheme not in ("http", "https", "ws", "wss"):
             raise unsupported_scheme(request.url)
         pool = self._pool
         if pool is None or not pool.backend.is_current():

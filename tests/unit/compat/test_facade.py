@@ -60,6 +60,11 @@ TOUCHED = {
     ),
     "_urls": "QueryParams URL",
     "_utils": "URLPattern get_environment_proxies",
+    "websockets": (
+        "AsyncWebSocketSession HTTPXWSException JSONMode WebSocketDisconnect"
+        " WebSocketInvalidTypeReceived WebSocketNetworkError WebSocketSession"
+        " WebSocketUpgradeError"
+    ),
 }
 TOUCHED_IN_HTTPCORE = {
     "_async.connection": "AsyncHTTPConnection",

@@ -53,7 +53,7 @@ FIELDS = [
     b"transfer-encoding: gzip",
 ]
 LENGTH = b"Content-Length: 5"
-BODIES = [b"", b"hel", b"hello", b"hello, again", b"5\r\nhello\r\n0\r\n\r\n"]
+BODIES = [b"", b"hell", b"hello", b"hello, again", b"5\r\nhello\r\n0\r\n\r\n"]
 
 _heads = st.tuples(
     st.sampled_from(LINES) | st.just(LINES[0]),

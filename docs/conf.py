@@ -14,7 +14,11 @@ exclude_patterns = ["_build"]
 
 # The build asks nothing of the network, so what lies outside is not looked up; and
 # napoleon takes the words before a colon in a property's docstring for its type.
-nitpick_ignore = [("py:exc", "json.JSONDecodeError")]
+# Of the standard library.
+nitpick_ignore = [
+    ("py:exc", "json.JSONDecodeError"),
+    ("py:exc", "netrc.NetrcParseError"),
+]
 nitpick_ignore_regex = [("py:class", r".* .*")]
 
 autodoc_member_order = "bysource"

@@ -202,6 +202,9 @@ def test_row_90_the_loop_is_closed_while_requests_wait() -> None:
         assert [False] * 3 == [task.done() for task in tasks]
         gate.open()
     assert [] == complaints
+    # Here, where it is expected, and not in the middle of another test.
+    del tasks, loop
+    gc.collect()
 
 
 EXITS = {

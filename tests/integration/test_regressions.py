@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import subprocess
 import sys
@@ -220,6 +221,9 @@ def test_a_loop_that_was_closed_in_the_middle_of_a_dial() -> None:
 
         assert 200 == asyncio.run(ask())
         assert not asking.done()
+        # Here, where it is expected, and not in the middle of another test.
+        del asking, loop
+        gc.collect()
 
 
 # -- bodies ------------------------------------------------------------------------
